@@ -1,0 +1,36 @@
+/* ctl.h - the control socket: one JSON object a line in, one a line out.
+ *
+ *     -> {"verb": "sessions.list", "args": {"failed": true}}
+ *     <- {"ok": true, "result": [...]}
+ *     <- {"ok": false, "error": {"code": "ADIT_ENOENT", "text": "..."}}
+ *
+ * A follower ("log.follow") gets one object a line until it hangs up.
+ */
+#ifndef CTL_H
+#define CTL_H
+
+#include <jansson.h>
+#include <adit/abi.h>
+
+struct ctl_call;                /* one request under way */
+/* Answers with ctl_ok() or ctl_error(), at once or later. args is borrowed. */
+typedef void (*ctl_fn)(struct ctl_call *c, json_t *args);
+
+int ctl_open(const char *socket_path, uint32_t mode);
+void ctl_close(void);
+/* `sentence` and `args_help` feed `adit --help` and the schema. */
+void ctl_verb(const char *name, ctl_fn fn, const char *args_help, const char *sentence);
+void ctl_ok_take(struct ctl_call *c, json_t *result);           /* takes result */
+void ctl_error(struct ctl_call *c, int32_t code, const char *fmt, ...) ADIT_PRINTF(3, 4);
+/* The call stays open and may say any number of lines; gone(u) when the peer left. */
+void ctl_follow(struct ctl_call *c, void (*gone)(void *u), void *u);
+void ctl_say_take(struct ctl_call *c, json_t *line);            /* takes line */
+/* Reports that plugins write: begin, pass to the plugin, take the JSON. */
+struct adit_report *ctl_report_new(void);
+json_t *ctl_report_take(struct adit_report *r);                 /* frees r */
+extern const struct adit_report_api ctl_report_api;
+/* Answers a call from text, as if it had come in on the socket (tests). Returns
+ * the reply line, to be freed; verbs that answer later give NULL. */
+char *ctl_dispatch_text(const char *line);
+
+#endif

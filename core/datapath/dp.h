@@ -1,0 +1,77 @@
+/* dp.h - the inner data path: between sessions and the host's IP stack.
+ *
+ *     dp_open(&cfg);                          // TUN, addresses, routes, forwarding
+ *     struct dp_port *p = dp_attach(&at, &ops, me);
+ *     dp_rx(p, PPP_IP, v, n);                 // from the client: checked, coalesced
+ *       -> ops->tx(me, PPP_IP, v, n)          // to the client
+ *     dp_detach(p);
+ *
+ * Knows:  TUN and its offloads, segments, coalescing, source check, MSS,
+ *         routes, proxy ARP, forwarding, and undoing them.
+ * Leaves: PPP, tunnels, who the client is.
+ */
+#ifndef DP_H
+#define DP_H
+
+#include <adit/abi.h>
+#include <adit/frame.h>
+
+struct dp_cfg {
+    const char *tun;            /* interface name; "adit%d" lets the kernel count */
+    uint32_t mtu;               /* of the interface */
+    struct adit_addr address;   /* our inner IPv4 address; family NONE: none */
+    struct adit_addr address6;
+    uint32_t forward;           /* 1: turn IP forwarding on (and back) */
+    uint32_t proxy_arp;         /* 1: for clients whose address is on a LAN of ours */
+    const char *state_dir;      /* the undo journal lives here */
+    uint32_t offload;           /* 1: vnet headers, TSO/USO where the kernel has them */
+};
+
+/* What a session attaches with. */
+struct dp_attach {
+    struct adit_addr address;   /* the client's IPv4; NONE: none */
+    struct adit_addr address6;  /* the client's IPv6 prefix; NONE: none */
+    const struct adit_addr *routes;     /* networks behind the client */
+    uint32_t route_count;
+    uint32_t mtu;               /* inner, bytes: for MSS and for what is too long */
+    const char *tun;            /* NULL: the shared one; else an interface of its own */
+    const char *who;            /* for the log */
+};
+
+struct dp_ops {
+    /* DATA PATH: datagrams for the client, each at most mtu, with ADIT_ROOM
+     * around them. proto is 0x0021 or 0x0057. */
+    void (*tx)(void *u, uint16_t proto, struct adit_frame **v, uint32_t n);
+};
+
+struct dp_count {
+    uint64_t rx_packets, rx_bytes;      /* from the client */
+    uint64_t tx_packets, tx_bytes;      /* to the client */
+    uint64_t rx_spoofed;                /* source address not the client's */
+    uint64_t rx_bad, tx_too_long, tx_dropped;
+    uint64_t last_rx_ms, last_tx_ms;    /* loop time; 0 never */
+};
+
+struct dp_port;
+
+int dp_open(const struct dp_cfg *cfg);          /* 0 or ADIT_E*, logged */
+void dp_close(void);                            /* undoes everything on the host */
+/* Undoes what a crashed predecessor left; before dp_open(). */
+void dp_recover(const char *state_dir);
+/* ADIT_EEXIST: the address is another port's. */
+int dp_attach(const struct dp_attach *at, const struct dp_ops *ops, void *u, struct dp_port **out);
+void dp_detach(struct dp_port *p);              /* NULL is fine */
+/* DATA PATH: from the client; the frames are borrowed until the round's end:
+ * their bytes must stay until dp_flush(). */
+void dp_rx(struct dp_port *p, uint16_t proto, struct adit_frame **v, uint32_t n);
+/* DATA PATH: writes what was coalesced. Every reader calls it before it reuses
+ * its buffers. */
+void dp_flush(void);
+const struct dp_count *dp_count(const struct dp_port *p);
+const char *dp_tun_name(void);                  /* "" before dp_open() */
+struct dp_total {
+    uint64_t tun_reads, tun_writes, tun_read_packets, tun_write_packets, no_port, tun_errors;
+};
+const struct dp_total *dp_total(void);
+
+#endif

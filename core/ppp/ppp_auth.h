@@ -1,0 +1,49 @@
+/* ppp_auth.h - the authentication protocols of one link, both roles.
+ *
+ *     struct ppp_auth *a = ppp_auth_new(&cfg, &ops, me);
+ *     ppp_auth_demand(a, ADIT_AUTH_MSCHAPV2);   // LCP agreed: we authenticate the peer so
+ *     ppp_auth_obey(a, ADIT_AUTH_CHAP);         // LCP agreed: the peer authenticates us so
+ *     ppp_auth_rx(a, PPP_CHAP, data, len);
+ *
+ * Knows:  PAP, CHAP, MS-CHAP, EAP packets and their order; retries.
+ * Leaves: LCP, bearers, who judges a response.
+ *
+ * ppp_lcp negotiates; this half runs what was agreed. It is driven by ppp.c.
+ */
+#ifndef PPP_AUTH_H
+#define PPP_AUTH_H
+
+#include <adit/auth.h>
+#include "ppp/ppp.h"
+
+struct ppp_auth;
+
+struct ppp_auth_ops {
+    uint64_t (*now)(void *u);
+    void (*random)(void *u, void *out, uint32_t len);
+    void (*timer)(void *u, uint64_t ms);            /* UINT64_MAX: stop */
+    /* A packet (code, identifier, length ...) of PPP_PAP, PPP_CHAP or PPP_EAP. */
+    void (*tx)(void *u, uint16_t proto, const uint8_t *data, size_t len);
+    void (*query)(void *u, const struct adit_auth_query *q);
+    /* The peer is who it claims: `user`, and the keys for MPPE. */
+    void (*peer_ok)(void *u, const char *user, uint32_t method, const struct adit_auth_answer *keys);
+    /* The peer accepted us. */
+    void (*our_ok)(void *u, uint32_t method, const struct adit_auth_answer *keys);
+    /* The end: ADIT_CAUSE_* and a text; nothing after it. */
+    void (*failed)(void *u, uint32_t cause, const char *text);
+};
+
+struct ppp_auth *ppp_auth_new(const struct ppp_cfg *cfg, const struct ppp_auth_ops *ops, void *u);
+void ppp_auth_free(struct ppp_auth *a);
+/* `methods` one bit for PAP and CHAP kinds; for EAP all EAP bits that may be offered. */
+void ppp_auth_demand(struct ppp_auth *a, uint32_t methods);
+void ppp_auth_obey(struct ppp_auth *a, uint32_t methods);
+void ppp_auth_rx(struct ppp_auth *a, uint16_t proto, const uint8_t *data, size_t len);
+void ppp_auth_answer_take(struct ppp_auth *a, const struct adit_auth_answer *answer);
+void ppp_auth_tick(struct ppp_auth *a);
+/* The largest packet that the peer takes (its MRU); EAP-TLS fragments to it. */
+void ppp_auth_mtu(struct ppp_auth *a, uint16_t mtu);
+/* Whom the peer claims to be in its own challenges; "" unknown. */
+const char *ppp_auth_peer_name(const struct ppp_auth *a);
+
+#endif
