@@ -1,0 +1,20 @@
+/* attr.h - attribute lists: the host's side of adit/attr.h.
+ *
+ *     struct adit_attrs *a = plug_attr_api.make();
+ *     attr_copy(a, other);
+ */
+#ifndef ATTR_H
+#define ATTR_H
+
+#include <adit/attr.h>
+
+extern const struct adit_attr_api plug_attr_api;
+
+/* Adds every value of `from` behind those of `to`; 0 or ADIT_ENOMEM. */
+int32_t attr_append(struct adit_attrs *to, const struct adit_attrs *from);
+/* Puts `from` over `to`: attributes that `from` has replace those of `to`. */
+int32_t attr_over(struct adit_attrs *to, const struct adit_attrs *from);
+/* ADIT_TYPE_* of an attribute; NONE: unknown. */
+uint32_t attr_type(uint32_t id);
+
+#endif
