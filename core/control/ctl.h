@@ -29,6 +29,15 @@ void ctl_say_take(struct ctl_call *c, json_t *line);            /* takes line */
 struct adit_report *ctl_report_new(void);
 json_t *ctl_report_take(struct adit_report *r);                 /* frees r */
 extern const struct adit_report_api ctl_report_api;
+/* ---- the daemon's verbs (ctl_verbs.c) ---- */
+struct ctl_daemon {
+    const char *config;         /* file */
+    int (*reload)(char *text, size_t size);     /* 0, or ADIT_E* and why */
+    void (*stop)(void);
+    const char *(*problem)(uint32_t nth);       /* why it is degraded; NULL: no more */
+};
+void ctl_verbs_open(const struct ctl_daemon *d);
+
 /* Answers a call from text, as if it had come in on the socket (tests). Returns
  * the reply line, to be freed; verbs that answer later give NULL. */
 char *ctl_dispatch_text(const char *line);

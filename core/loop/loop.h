@@ -69,6 +69,8 @@ extern const struct adit_stream_api loop_stream_api;
 int loop_unix_listen(const char *path, uint32_t mode,
                      void (*accept)(void *u, struct adit_stream *s), void *u,
                      struct adit_listener **out);
+/* Bytes that a stream may queue before tx() says ADIT_ENOSPC (64 KB by default). */
+void loop_stream_bound(struct adit_stream *s, uint32_t bytes);
 /* uid and gid of the peer of a Unix stream; 0 or ADIT_E*. */
 int loop_unix_peer(struct adit_stream *s, uint32_t *uid, uint32_t *gid);
 

@@ -1,13 +1,105 @@
 /* ses.h - sessions: the ladder link, authentication, policy, address, up.
  *
+ *     ses_open(conf, cfg_err);              // section `ppp:` and friends
+ *     ses_tunnel_add(inst, &tunnel_conf);   // its ports
+ *       -> tunnels call ses_link_api
+ *     ses_close(ADIT_CAUSE_SHUTDOWN, done, u);
+ *
  * Knows:  the order of a login, ports, limits, causes; who asks whom.
  * Leaves: frames to ppp, tunnels to plugins, packets to datapath.
  */
 #ifndef SES_H
 #define SES_H
 
+#include <stdbool.h>
 #include <adit/host.h>
+#include "config/conf.h"
+#include "plugin/plug.h"
 
 extern const struct adit_link_api ses_link_api;         /* what tunnels call */
+
+/* Section `ppp:` - what every link is offered. */
+struct ses_conf {
+    uint32_t auth;              /* ADIT_AUTH_* */
+    uint32_t mru;
+    uint32_t mtu;
+    uint32_t echo_failures;
+    uint64_t echo_ms;
+    uint64_t auth_timeout_ms;
+    uint64_t answer_timeout_ms; /* how long a plugin may take */
+    struct adit_array dns, wins;        /* struct adit_addr */
+    struct adit_array routes;           /* struct adit_addr: told to clients that ask (DHCPINFORM) */
+    const char *dns_domain;
+    struct adit_addr server_address;
+    uint32_t ipv6;
+    uint32_t stateful;
+    uint32_t half_open, half_open_per_address;
+    const char *name;           /* ours in challenges */
+    const char *tls_certificate, *tls_key, *tls_ca;
+};
+extern const struct adit_opt ses_opts[];
+
+/* What the host itself knows of each tunnel instance. */
+struct ses_tunnel_conf {
+    const char *type, *name;    /* read by the daemon */
+    uint32_t ports;
+    uint32_t encryption;        /* ADIT_ENC_*; 0: by protocol */
+};
+extern const struct adit_opt ses_tunnel_opts[];
+extern const char *const ses_tunnel_keys[];     /* their names, for plug_inst_new's skip */
+
+/* Reads the section (NULL: defaults); again: takes the changes, sessions stay. */
+int32_t ses_conf_read(const struct conf_node *ppp, const struct conf_err *err);
+const struct ses_conf *ses_conf_get(void);
+
+struct ses_tunnel;
+struct ses_tunnel *ses_tunnel_add(struct plug_inst *inst, const struct ses_tunnel_conf *conf);
+/* New limits; from and to 0 the protocol is turned off and on. */
+int32_t ses_tunnel_set(struct ses_tunnel *t, const struct ses_tunnel_conf *conf);
+int32_t ses_tunnel_ports(struct ses_tunnel *t, uint32_t ports);
+void ses_tunnel_del(struct ses_tunnel *t);      /* ends its sessions first */
+struct ses_tunnel *ses_tunnel_find(const char *name);
+struct ses_tunnel *ses_tunnel_next(struct ses_tunnel *t);
+struct ses_tunnel_info {
+    const char *name, *protocol;
+    struct plug_inst *inst;
+    uint32_t ports, used, connected;
+    uint64_t refused;           /* calls refused for want of a port */
+};
+void ses_tunnel_info(const struct ses_tunnel *t, struct ses_tunnel_info *out);
+
+/* Ends every session in good order (at most 3 s), then done(u). */
+void ses_close_all(uint32_t cause, void (*done)(void *u), void *u);
+
+/* ---- what control and diagnose see ---- */
+struct ses;
+struct ses *ses_next(struct ses *s);            /* NULL: the first */
+struct ses *ses_find(const char *id);           /* "a1b2-7", or its number */
+void ses_drop(struct ses *s, uint32_t cause, const char *text);
+struct ses_info {
+    const char *id, *user, *account, *tunnel, *protocol, *state, *policy, *authenticator, *pool,
+               *peer_host, *identification, *method, *cause_text;
+    struct adit_addr peer, our, address, server_address;
+    uint64_t number, since_wall, up_wall, duration_ms, idle_ms;
+    uint64_t bytes_in, bytes_out, packets_in, packets_out, spoofed, dropped;
+    uint64_t session_timeout_ms, idle_timeout_ms;
+    uint32_t encryption, stateless, mtu, cause, secured;
+};
+void ses_info(const struct ses *s, struct ses_info *out);
+
+/* The last refused or failed attempts, newest first. */
+struct ses_failure {
+    uint64_t number, wall_ms;
+    uint32_t cause, method;
+    char user[128], tunnel[32], protocol[8], text[256], policy[64];
+    struct adit_addr peer;
+};
+const struct ses_failure *ses_failure(uint32_t nth);    /* NULL: no more */
+
+struct ses_total {
+    uint64_t calls, logins, refused, auth_failed, ended;
+    uint32_t open, up;
+};
+const struct ses_total *ses_total(void);
 
 #endif

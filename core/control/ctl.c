@@ -1,0 +1,324 @@
+/* ctl.c - the control socket: one JSON object a line in, one a line out.
+ *
+ * Knows:  lines, verbs, who may call (the socket's mode), followers.
+ * Leaves: what the verbs do to those who registered them.
+ */
+#include "control/ctl.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <adit/list.h>
+#include "config/conf.h"
+#include "log/log.h"
+#include "loop/loop.h"
+
+#define LINE_MAX_BYTES (256u * 1024)    /* of a request */
+#define ANSWER_MAX_BYTES (64u * 1024 * 1024)    /* queued to a peer that reads slowly */
+#define PEERS_MAX 64
+
+ADIT_EVENT(ev_call, "control.call", ADIT_LOG_DEBUG, "A verb was called.", "verb uid");
+
+struct ctl_peer {
+    struct adit_node node;
+    struct adit_stream *stream; /* NULL: gone */
+    char *line;
+    size_t len, cap;
+    uint32_t uid;
+    struct adit_node calls;
+};
+
+struct ctl_call {
+    struct adit_node node;
+    struct ctl_peer *peer;      /* NULL: gone, or a call from text */
+    json_t *id;
+    void (*gone)(void *u);
+    void *gone_u;
+    char **text;                /* ctl_dispatch_text(): where the reply goes */
+};
+
+struct verb {
+    const char *name, *args, *sentence;
+    ctl_fn fn;
+};
+
+static struct verb verbs[96];
+static size_t verb_count;
+static struct adit_node peers = { &peers, &peers };
+static uint32_t peer_count;
+static struct adit_listener *listener;
+static char *socket_file;
+
+static void peer_free(struct ctl_peer *p);
+
+/* Peers that were cut off go at the round's end: somebody may be in the middle
+ * of one of their calls. */
+static void reap(void *u)
+{
+    (void)u;
+    ADIT_LIST_EACH(n, &peers) {
+        struct ctl_peer *p = ADIT_OF(n, struct ctl_peer, node);
+        if (!p->stream)
+            peer_free(p);
+    }
+}
+
+static struct loop_idle at_round_end = { .run = reap };
+
+static void cut(struct ctl_peer *p)
+{
+    if (p->stream)
+        loop_stream_api.close(p->stream);
+    p->stream = NULL;
+    loop_at_round_end(&at_round_end);
+}
+
+/* ---- answering -------------------------------------------------------------- */
+
+static void say(struct ctl_call *c, json_t *line)
+{
+    char *text = json_dumps(line, JSON_COMPACT);
+    json_decref(line);
+    if (!text)
+        return;
+    if (c->text) {
+        *c->text = text;
+        return;
+    }
+    if (c->peer && c->peer->stream) {
+        size_t n = strlen(text);
+        const struct adit_stream_api *api = &loop_stream_api;
+        /* a long answer goes in pieces that the stream's bound admits */
+        text[n] = '\n';
+        for (size_t at = 0; at < n + 1;) {
+            uint32_t part = (uint32_t)(n + 1 - at < 32768 ? n + 1 - at : 32768);
+            if (api->tx(c->peer->stream, text + at, part)) {
+                cut(c->peer);   /* it does not read */
+                break;
+            }
+            at += part;
+        }
+    }
+    free(text);
+}
+
+static void call_free(struct ctl_call *c)
+{
+    adit_list_del(&c->node);
+    json_decref(c->id);
+    free(c);
+}
+
+static void answer(struct ctl_call *c, json_t *reply)
+{
+    if (c->id)
+        json_object_set(reply, "id", c->id);
+    say(c, reply);
+    call_free(c);
+}
+
+void ctl_ok_take(struct ctl_call *c, json_t *result)
+{
+    answer(c, json_pack("{s:b, s:o}", "ok", 1, "result", result ? result : json_null()));
+}
+
+static const char *error_name(int32_t code)
+{
+    switch (code) {
+#define ADIT_X(name, number, text) case name: return #name;
+        ADIT_ERROR_MAP(ADIT_X)
+#undef ADIT_X
+    default: return "ADIT_EINVAL";
+    }
+}
+
+void ctl_error(struct ctl_call *c, int32_t code, const char *fmt, ...)
+{
+    char text[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    json_t *sentence = json_string(text);
+    answer(c, json_pack("{s:b, s:{s:s, s:o}}", "ok", 0, "error", "code", error_name(code), "text",
+                        sentence ? sentence : json_string("(not UTF-8)")));
+}
+
+void ctl_follow(struct ctl_call *c, void (*gone)(void *u), void *u)
+{
+    c->gone = gone;
+    c->gone_u = u;
+}
+
+void ctl_say_take(struct ctl_call *c, json_t *line) { say(c, line); }
+
+/* ---- calling ------------------------------------------------------------------ */
+
+void ctl_verb(const char *name, ctl_fn fn, const char *args, const char *sentence)
+{
+    if (verb_count < sizeof verbs / sizeof verbs[0])
+        verbs[verb_count++] = (struct verb){ name, args, sentence, fn };
+}
+
+static void dispatch(struct ctl_call *c, const char *line, size_t len)
+{
+    json_error_t e;
+    json_t *o = json_loadb(line, len, JSON_REJECT_DUPLICATES, &e);
+    const char *name = json_string_value(json_object_get(o, "verb"));
+    if (!name) {
+        ctl_error(c, ADIT_EINVAL, "%s", o ? "a request is an object with a \"verb\"" : e.text);
+        json_decref(o);
+        return;
+    }
+    c->id = json_incref(json_object_get(o, "id"));
+    LOG_EVENT("control", &ev_call, ADIT_KV_S("verb", name),
+              ADIT_KV_U("uid", c->peer ? c->peer->uid : 0));
+    const char *known[sizeof verbs / sizeof verbs[0] + 1];
+    size_t i;
+    for (i = 0; i < verb_count && strcmp(verbs[i].name, name) != 0; i++)
+        known[i] = verbs[i].name;
+    if (i < verb_count) {
+        json_t *args = json_object_get(o, "args");
+        json_t *none = json_object();
+        verbs[i].fn(c, json_is_object(args) ? args : none);
+        json_decref(none);
+    } else {
+        known[i] = NULL;
+        const char *near = conf_nearest(name, known);
+        ctl_error(c, ADIT_ENOENT, near ? "no verb '%s'; did you mean '%s'?" : "no verb '%s'%s",
+                  name, near ? near : "");
+    }
+    json_decref(o);
+}
+
+static void verb_help(struct ctl_call *c, json_t *args)
+{
+    (void)args;
+    json_t *list = json_array();
+    for (size_t i = 0; i < verb_count; i++)
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "verb", verbs[i].name, "args",
+                                              verbs[i].args, "text", verbs[i].sentence));
+    ctl_ok_take(c, list);
+}
+
+char *ctl_dispatch_text(const char *line)
+{
+    char *reply = NULL;
+    struct ctl_call *c = calloc(1, sizeof *c);
+    if (!c)
+        return NULL;
+    c->text = &reply;
+    dispatch(c, line, strlen(line));
+    return reply;
+}
+
+/* ---- connections ---------------------------------------------------------------- */
+
+static void peer_free(struct ctl_peer *p)
+{
+    adit_list_del(&p->node);
+    peer_count--;
+    ADIT_LIST_EACH(n, &p->calls) {
+        struct ctl_call *c = ADIT_OF(n, struct ctl_call, node);
+        adit_list_del(&c->node);
+        c->peer = NULL;
+        if (c->gone) {          /* a follower is done; others answer into nothing */
+            c->gone(c->gone_u);
+            call_free(c);
+        }
+    }
+    free(p->line);
+    free(p);
+}
+
+static void peer_rx(void *u, const uint8_t *data, uint32_t len)
+{
+    struct ctl_peer *p = u;
+    if (!p->stream)
+        return;
+    if (p->len + len > LINE_MAX_BYTES) {
+        cut(p);
+        return;
+    }
+    if (p->len + len > p->cap) {
+        size_t cap = (p->len + len) * 2;
+        char *grown = realloc(p->line, cap);
+        if (!grown)
+            return;
+        p->line = grown;
+        p->cap = cap;
+    }
+    memcpy(p->line + p->len, data, len);
+    p->len += len;
+    char *nl;
+    while (p->stream && (nl = memchr(p->line, '\n', p->len))) {
+        size_t n = (size_t)(nl - p->line);
+        struct ctl_call *c = calloc(1, sizeof *c);
+        if (c && n) {
+            c->peer = p;
+            adit_list_add(&p->calls, &c->node);
+            dispatch(c, p->line, n);
+        } else {
+            free(c);
+        }
+        p->len -= n + 1;
+        memmove(p->line, nl + 1, p->len);
+    }
+}
+
+static void peer_gone(void *u, int32_t code)
+{
+    struct ctl_peer *p = u;
+    (void)code;
+    p->stream = NULL;
+    peer_free(p);
+}
+
+static const struct adit_stream_ops peer_ops = { .size = sizeof peer_ops, .rx = peer_rx,
+                                                 .gone = peer_gone };
+
+static void accepted(void *u, struct adit_stream *stream)
+{
+    (void)u;
+    uint32_t gid;
+    if (peer_count >= PEERS_MAX)
+        return;                 /* not taken: closed */
+    struct ctl_peer *p = calloc(1, sizeof *p);
+    if (!p)
+        return;
+    p->stream = stream;
+    adit_list_init(&p->calls);
+    adit_list_add(&peers, &p->node);
+    peer_count++;
+    if (loop_unix_peer(stream, &p->uid, &gid))
+        p->uid = UINT32_MAX;
+    loop_stream_api.take(stream, &peer_ops, p);
+    loop_stream_bound(stream, ANSWER_MAX_BYTES);
+}
+
+int ctl_open(const char *path, uint32_t mode)
+{
+    ctl_verb("help", verb_help, "", "Lists the verbs.");
+    int rc = loop_unix_listen(path, mode, accepted, NULL, &listener);
+    if (!rc)
+        socket_file = strdup(path);
+    return rc;
+}
+
+void ctl_close(void)
+{
+    if (listener)
+        loop_stream_api.listen_close(listener);
+    listener = NULL;
+    if (socket_file)
+        remove(socket_file);
+    free(socket_file);
+    socket_file = NULL;
+    ADIT_LIST_EACH(n, &peers) {
+        struct ctl_peer *p = ADIT_OF(n, struct ctl_peer, node);
+        cut(p);
+        peer_free(p);
+    }
+    verb_count = 0;
+}

@@ -1,0 +1,597 @@
+/* ctl_verbs.c - what `adit` can ask a daemon.
+ *
+ * Knows:  the verbs, and the shape of their JSON (adit-control(7) describes it).
+ * Leaves: the facts to the rooms that have them.
+ */
+#include "control/ctl.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <adit/plugin.h>
+#include "base/addr.h"
+#include "config/conf.h"
+#include "datapath/dp.h"
+#include "diagnose/cause.h"
+#include "log/log.h"
+#include "loop/loop.h"
+#include "plugin/plug.h"
+#include "session/ses.h"
+
+static struct ctl_daemon daemon_;
+static uint64_t started;
+
+/* ---- values ------------------------------------------------------------------ */
+
+/* A string that a peer may have chosen: what is not UTF-8 is shown as such. */
+static json_t *text_of(const char *s)
+{
+    json_t *j = json_string(s ? s : "");
+    return j ? j : json_string("(not UTF-8)");
+}
+
+static json_t *addr_of(const struct adit_addr *a, bool host_only)
+{
+    char text[ADDR_TEXT];
+    if (!a->family)
+        return json_null();
+    return json_string(host_only ? addr_text_host(a, text) : addr_text(a, text));
+}
+
+static json_t *when(uint64_t wall_ms)
+{
+    char text[40];
+    time_t t = (time_t)(wall_ms / 1000);
+    struct tm tm;
+    if (!wall_ms || !gmtime_r(&t, &tm))
+        return json_null();
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    return json_string(text);
+}
+
+static json_t *num(uint64_t v) { return json_integer((json_int_t)v); }
+
+static void set(json_t *o, const char *key, json_t *value_taken)
+{
+    json_object_set_new(o, key, value_taken);
+}
+
+static const char *str_arg(json_t *args, const char *key)
+{
+    return json_string_value(json_object_get(args, key));
+}
+
+/* ---- status ---------------------------------------------------------------------- */
+
+static json_t *tunnel_json(const struct ses_tunnel *t)
+{
+    struct ses_tunnel_info i;
+    ses_tunnel_info(t, &i);
+    json_t *o = json_object();
+    set(o, "name", text_of(i.name));
+    set(o, "protocol", text_of(i.protocol));
+    set(o, "state", text_of(i.ports ? plug_state(i.inst) : "off"));
+    set(o, "ports", num(i.ports));
+    set(o, "used", num(i.used));
+    set(o, "connected", num(i.connected));
+    set(o, "refused", num(i.refused));
+    set(o, "error", text_of(plug_last_error(i.inst)));
+    return o;
+}
+
+static void verb_status(struct ctl_call *c, json_t *args)
+{
+    (void)args;
+    const struct ses_total *t = ses_total();
+    json_t *o = json_object(), *why = json_array(), *tunnels = json_array();
+    const char *p;
+    for (uint32_t i = 0; (p = daemon_.problem(i)); i++)
+        json_array_append_new(why, text_of(p));
+    for (struct ses_tunnel *s = NULL; (s = ses_tunnel_next(s));)
+        json_array_append_new(tunnels, tunnel_json(s));
+    set(o, "state", text_of(json_array_size(why) ? "degraded" : "running"));
+    set(o, "why", why);
+    set(o, "version", text_of(ADIT_VERSION));
+    set(o, "pid", num((uint64_t)getpid()));
+    set(o, "uptime_ms", num(loop_now() - started));
+    set(o, "config", text_of(daemon_.config));
+    set(o, "interface", text_of(dp_tun_name()));
+    set(o, "sessions", num(t->up));
+    set(o, "calls", num(t->open));
+    set(o, "logins", num(t->logins));
+    set(o, "refused", num(t->refused));
+    set(o, "tunnels", tunnels);
+    ctl_ok_take(c, o);
+}
+
+static void verb_reload(struct ctl_call *c, json_t *args)
+{
+    char text[512] = "";
+    (void)args;
+    int rc = daemon_.reload(text, sizeof text);
+    if (rc)
+        ctl_error(c, rc, "%s", text);
+    else
+        ctl_ok_take(c, json_pack("{s:o}", "text", text_of(text)));
+}
+
+/* ---- ports ------------------------------------------------------------------------- */
+
+static void verb_ports(struct ctl_call *c, json_t *args)
+{
+    (void)args;
+    json_t *list = json_array();
+    for (struct ses_tunnel *t = NULL; (t = ses_tunnel_next(t));) {
+        struct ses_tunnel_info i;
+        ses_tunnel_info(t, &i);
+        uint32_t number = 0;
+        struct ses_info s;
+        for (struct ses *ses = ses_next(NULL); ses; ses = ses_next(ses)) {
+            ses_info(ses, &s);
+            if (strcmp(s.tunnel, i.name) != 0)
+                continue;
+            json_t *o = json_object();
+            set(o, "port", json_sprintf("%s-%u", i.name, number++));
+            set(o, "tunnel", text_of(i.name));
+            set(o, "state", text_of(!strcmp(s.state, "up") ? "connected" : "active"));
+            set(o, "user", text_of(s.user));
+            set(o, "peer", addr_of(&s.peer, false));
+            set(o, "session", num(s.number));
+            json_array_append_new(list, o);
+        }
+        if (number < i.ports) {
+            json_t *o = json_object();
+            set(o, "port", number + 1 < i.ports ?
+                json_sprintf("%s-%u..%u", i.name, number, i.ports - 1) :
+                json_sprintf("%s-%u", i.name, number));
+            set(o, "tunnel", text_of(i.name));
+            set(o, "state", text_of(!strcmp(plug_state(i.inst), "running") ? "listening" :
+                                    plug_state(i.inst)));
+            set(o, "count", num(i.ports - number));
+            json_array_append_new(list, o);
+        } else if (!i.ports) {
+            json_t *o = json_object();
+            set(o, "port", json_sprintf("%s", i.name));
+            set(o, "tunnel", text_of(i.name));
+            set(o, "state", text_of("off"));
+            json_array_append_new(list, o);
+        }
+    }
+    ctl_ok_take(c, list);
+}
+
+static void verb_ports_set(struct ctl_call *c, json_t *args)
+{
+    const char *name = str_arg(args, "tunnel");
+    json_t *ports = json_object_get(args, "ports");
+    struct ses_tunnel *t = name ? ses_tunnel_find(name) : NULL;
+    if (!t) {
+        ctl_error(c, ADIT_ENOENT, "no tunnel is named '%s'", name ? name : "");
+        return;
+    }
+    if (!json_is_integer(ports) || json_integer_value(ports) < 0 ||
+        json_integer_value(ports) > 1000000) {
+        ctl_error(c, ADIT_EINVAL, "ports is a number from 0 to 1000000");
+        return;
+    }
+    int32_t rc = ses_tunnel_ports(t, (uint32_t)json_integer_value(ports));
+    if (rc) {
+        struct ses_tunnel_info i;
+        ses_tunnel_info(t, &i);
+        ctl_error(c, rc, "%s: %s", name, plug_last_error(i.inst));
+        return;
+    }
+    ctl_ok_take(c, tunnel_json(t));
+}
+
+/* ---- sessions ------------------------------------------------------------------------- */
+
+static const char *encryption_name(uint32_t e)
+{
+    return e & ADIT_ENC_128 ? "mppe-128" : e & ADIT_ENC_56 ? "mppe-56" :
+           e & ADIT_ENC_40 ? "mppe-40" : "none";
+}
+
+static json_t *session_json(const struct ses *s)
+{
+    struct ses_info i;
+    ses_info(s, &i);
+    json_t *o = json_object();
+    set(o, "id", num(i.number));
+    set(o, "session", text_of(i.id));
+    set(o, "user", text_of(i.user));
+    set(o, "tunnel", text_of(i.tunnel));
+    set(o, "protocol", text_of(i.protocol));
+    set(o, "peer", addr_of(&i.peer, false));
+    set(o, "address", addr_of(&i.address, true));
+    set(o, "server_address", addr_of(&i.server_address, true));
+    set(o, "state", text_of(i.state));
+    set(o, "since", when(i.since_wall));
+    set(o, "up_since", when(i.up_wall));
+    set(o, "duration_ms", num(i.duration_ms));
+    set(o, "idle_ms", num(i.idle_ms));
+    set(o, "bytes_in", num(i.bytes_in));
+    set(o, "bytes_out", num(i.bytes_out));
+    set(o, "packets_in", num(i.packets_in));
+    set(o, "packets_out", num(i.packets_out));
+    set(o, "spoofed", num(i.spoofed));
+    set(o, "dropped", num(i.dropped));
+    set(o, "method", text_of(i.method));
+    set(o, "encryption", text_of(encryption_name(i.encryption)));
+    set(o, "secured", json_boolean(i.secured));
+    set(o, "mtu", num(i.mtu));
+    set(o, "policy", text_of(i.policy));
+    set(o, "authenticator", text_of(i.authenticator));
+    set(o, "pool", text_of(i.pool));
+    set(o, "peer_host", text_of(i.peer_host));
+    set(o, "identification", text_of(i.identification));
+    set(o, "called", addr_of(&i.our, false));
+    set(o, "session_timeout_ms", num(i.session_timeout_ms));
+    set(o, "idle_timeout_ms", num(i.idle_timeout_ms));
+    return o;
+}
+
+static void verb_sessions(struct ctl_call *c, json_t *args)
+{
+    (void)args;
+    json_t *list = json_array();
+    for (struct ses *s = ses_next(NULL); s; s = ses_next(s))
+        json_array_append_new(list, session_json(s));
+    ctl_ok_take(c, list);
+}
+
+static void verb_session_show(struct ctl_call *c, json_t *args)
+{
+    const char *id = str_arg(args, "id");
+    struct ses *s = id ? ses_find(id) : NULL;
+    if (!s)
+        ctl_error(c, ADIT_ENOENT, "no session '%s'; 'adit sessions' lists them", id ? id : "");
+    else
+        ctl_ok_take(c, session_json(s));
+}
+
+static void verb_failures(struct ctl_call *c, json_t *args)
+{
+    (void)args;
+    json_t *list = json_array();
+    const struct ses_failure *f;
+    for (uint32_t i = 0; (f = ses_failure(i)); i++) {
+        json_t *o = json_object();
+        set(o, "when", when(f->wall_ms));
+        set(o, "user", text_of(f->user));
+        set(o, "tunnel", text_of(f->tunnel));
+        set(o, "peer", addr_of(&f->peer, true));
+        set(o, "code", text_of(cause_code(f->cause)));
+        set(o, "ras", num(cause_ras(f->cause)));
+        set(o, "text", text_of(f->text));
+        set(o, "policy", text_of(f->policy));
+        set(o, "setting", text_of(cause_setting(f->cause)));
+        set(o, "remedy", text_of(cause_remedy(f->cause)));
+        json_array_append_new(list, o);
+    }
+    ctl_ok_take(c, list);
+}
+
+static void verb_drop(struct ctl_call *c, json_t *args)
+{
+    const char *id = str_arg(args, "id"), *user = str_arg(args, "user");
+    bool every = json_is_true(json_object_get(args, "all"));
+    uint64_t n = 0;
+    if (!id && !user && !every) {
+        ctl_error(c, ADIT_EINVAL, "name a session (id), a user, or all");
+        return;
+    }
+    struct ses *only = id ? ses_find(id) : NULL;
+    for (struct ses *s = ses_next(NULL), *next; s; s = next) {
+        struct ses_info i;
+        next = ses_next(s);
+        ses_info(s, &i);
+        if (every || s == only || (user && (!strcmp(i.user, user) || !strcmp(i.account, user)))) {
+            ses_drop(s, ADIT_CAUSE_ADMIN, NULL);
+            n++;
+        }
+    }
+    if (!n && !every)
+        ctl_error(c, ADIT_ENOENT, "no session of '%s'; 'adit sessions' lists them",
+                  id ? id : user);
+    else
+        ctl_ok_take(c, json_pack("{s:o}", "dropped", num(n)));
+}
+
+/* ---- what plugins report ------------------------------------------------------------------ */
+
+static json_t *instance_json(struct plug_inst *i)
+{
+    const struct adit_face *f = plug_face_decl(plug_inst_face(i));
+    struct adit_self *self = plug_self(i);
+    json_t *o = json_object(), *counters = json_object();
+    for (uint32_t n = 0; n < f->counter_count; n++)
+        set(counters, f->counters[n].name, num(self->counters[n]));
+    set(o, "name", text_of(self->name));
+    set(o, "kind", text_of(plug_kind_name(self->kind)));
+    set(o, "type", text_of(f->name));
+    set(o, "state", text_of(plug_state(i)));
+    set(o, "requests_open", num(plug_requests_open(i)));
+    set(o, "last_error", text_of(plug_last_error(i)));
+    set(o, "counters", counters);
+    if (f->life->status) {
+        struct adit_report *r = ctl_report_new();
+        f->life->status(self, r);
+        set(o, "status", ctl_report_take(r));
+    }
+    return o;
+}
+
+static json_t *instances(uint32_t kind)
+{
+    json_t *list = json_array();
+    for (struct plug_inst *i = plug_inst_next(NULL); i; i = plug_inst_next(i))
+        if (!kind || plug_self(i)->kind == kind)
+            json_array_append_new(list, instance_json(i));
+    return list;
+}
+
+static void verb_pools(struct ctl_call *c, json_t *args)
+{
+    (void)args;
+    ctl_ok_take(c, instances(ADIT_KIND_POOL));
+}
+
+static void verb_instances(struct ctl_call *c, json_t *args)
+{
+    (void)args;
+    ctl_ok_take(c, instances(0));
+}
+
+static void verb_plugins(struct ctl_call *c, json_t *args)
+{
+    (void)args;
+    json_t *list = json_array();
+    for (struct plug_object *o = NULL; (o = plug_object_next(o));) {
+        struct plug_object_info i;
+        plug_object_info(o, &i);
+        json_t *j = json_object(), *faces = json_array(), *inst = json_array();
+        set(j, "file", text_of(i.file));
+        set(j, "name", text_of(i.name));
+        set(j, "version", text_of(i.version));
+        set(j, "licence", text_of(i.licence));
+        set(j, "summary", text_of(i.summary));
+        set(j, "abi", json_sprintf("%d.%u", ADIT_ABI_MAJOR, i.abi_minor));
+        set(j, "state", text_of(i.refused ? "refused" : "loaded"));
+        set(j, "error", text_of(i.refused));
+        for (uint32_t n = 0; n < i.face_count; n++) {
+            const struct plug_face *f = plug_object_face(o, n);
+            const struct adit_face *d = plug_face_decl(f);
+            json_array_append_new(faces, json_sprintf("%s %s", plug_kind_name(d->kind), d->name));
+            for (struct plug_inst *x = plug_inst_next(NULL); x; x = plug_inst_next(x))
+                if (plug_inst_face(x) == f)
+                    json_array_append_new(inst, instance_json(x));
+        }
+        set(j, "faces", faces);
+        set(j, "instances", inst);
+        json_array_append_new(list, j);
+    }
+    ctl_ok_take(c, list);
+}
+
+/* A verb that a plugin registered: {"kind": "pool", "name": "range", "call": "...", "with": {...}}. */
+static void verb_plugin_call(struct ctl_call *c, json_t *args)
+{
+    const char *name = str_arg(args, "name"), *call = str_arg(args, "call"),
+               *kind = str_arg(args, "kind");
+    for (struct plug_inst *i = plug_inst_next(NULL); i && name && call; i = plug_inst_next(i)) {
+        struct adit_self *self = plug_self(i);
+        if (strcmp(self->name, name) != 0 || (kind && strcmp(kind, plug_kind_name(self->kind)) != 0))
+            continue;
+        adit_verb_fn fn = plug_verb(i, call);
+        if (!fn)
+            continue;
+        struct adit_kv kv[32];
+        uint32_t n = 0;
+        const char *key;
+        json_t *v;
+        json_object_foreach (json_object_get(args, "with"), key, v) {
+            if (n == sizeof kv / sizeof kv[0])
+                break;
+            if (json_is_string(v))
+                kv[n++] = (struct adit_kv)ADIT_KV_S(key, json_string_value(v));
+            else if (json_is_integer(v))
+                kv[n++] = (struct adit_kv)ADIT_KV_I(key, json_integer_value(v));
+            else if (json_is_boolean(v))
+                kv[n++] = (struct adit_kv)ADIT_KV_BOOL(key, json_is_true(v));
+        }
+        struct adit_report *r = ctl_report_new();
+        int32_t rc = fn(self, kv, n, r);
+        json_t *result = ctl_report_take(r);
+        if (rc) {
+            json_decref(result);
+            ctl_error(c, rc, "%s", plug_last_error(i));
+        } else {
+            ctl_ok_take(c, result);
+        }
+        return;
+    }
+    ctl_error(c, ADIT_ENOENT, "no instance '%s' with the verb '%s'", name ? name : "",
+              call ? call : "");
+}
+
+/* ---- policies ----------------------------------------------------------------------------------- */
+
+static void policies(struct ctl_call *c, const struct adit_attrs *attrs)
+{
+    json_t *list = json_array();
+    for (struct plug_inst *i = plug_inst_next(NULL); i; i = plug_inst_next(i)) {
+        struct adit_self *self = plug_self(i);
+        if (self->kind != ADIT_KIND_POLICY)
+            continue;
+        const struct adit_policy *vt = plug_vtable(i);
+        struct adit_report *r = ctl_report_new();
+        if (attrs ? vt->explain != NULL : vt->list != NULL) {
+            if (attrs)
+                vt->explain(self, attrs, r);
+            else
+                vt->list(self, r);
+        }
+        json_t *o = ctl_report_take(r);
+        set(o, "engine", text_of(self->name));
+        json_array_append_new(list, o);
+    }
+    ctl_ok_take(c, list);
+}
+
+static void verb_policies(struct ctl_call *c, json_t *args)
+{
+    (void)args;
+    policies(c, NULL);
+}
+
+/* Every argument is an attribute by its name: {"user": "anna", "group": ["staff"]}. */
+static void verb_policy_explain(struct ctl_call *c, json_t *args)
+{
+    struct adit_attrs *attrs = plug_attr_api.make();
+    const char *key, *bad = NULL;
+    json_t *given;
+    json_object_foreach (args, key, given) {
+        uint32_t id = plug_attr_api.id(key, ADIT_TYPE_NONE);
+        size_t n = json_is_array(given) ? json_array_size(given) : 1;
+        for (size_t i = 0; i < n && !bad; i++) {
+            json_t *v = json_is_array(given) ? json_array_get(given, i) : given;
+            struct adit_value value = { 0 };
+            int32_t rc = ADIT_EINVAL;
+            if (json_is_string(v)) {
+                value = adit_value_str(json_string_value(v));
+                rc = plug_attr_api.put(attrs, id, &value);
+                if (rc && !conf_parse_addr(json_string_value(v), &value.v.addr)) {
+                    value.type = ADIT_TYPE_ADDR;
+                    rc = plug_attr_api.put(attrs, id, &value);
+                }
+            } else if (json_is_integer(v)) {
+                value.type = ADIT_TYPE_U64;
+                value.v.u = (uint64_t)json_integer_value(v);
+                rc = plug_attr_api.put(attrs, id, &value);
+            } else if (json_is_boolean(v)) {
+                value.type = ADIT_TYPE_BOOL;
+                value.v.u = json_is_true(v);
+                rc = plug_attr_api.put(attrs, id, &value);
+            }
+            if (rc)
+                bad = key;
+        }
+    }
+    if (bad)
+        ctl_error(c, ADIT_EINVAL, "'%s' is no attribute, or its value has the wrong type", bad);
+    else
+        policies(c, attrs);
+    plug_attr_api.free(attrs);
+}
+
+/* ---- the log ---------------------------------------------------------------------------------------- */
+
+static json_t *entry_json(const struct log_entry *e)
+{
+    static const char *const levels[] = { "", "error", "warning", "notice", "info", "debug" };
+    json_t *o = json_object();
+    set(o, "seq", num(e->seq));
+    set(o, "when", when(e->wall_ms));
+    set(o, "level", text_of(levels[e->level <= ADIT_LOG_DEBUG ? e->level : 0]));
+    set(o, "source", text_of(e->source));
+    set(o, "event", text_of(e->name));
+    set(o, "text", text_of(e->line));
+    return o;
+}
+
+static json_t *entries(uint64_t after, uint64_t *last, uint32_t max)
+{
+    struct log_entry *e = calloc(max, sizeof *e);
+    json_t *list = json_array();
+    uint32_t n = e ? log_ring(after, e, max) : 0;
+    for (uint32_t i = 0; i < n; i++) {
+        json_array_append_new(list, entry_json(&e[i]));
+        *last = e[i].seq;
+    }
+    free(e);
+    return list;
+}
+
+static void verb_log(struct ctl_call *c, json_t *args)
+{
+    uint64_t last = (uint64_t)json_integer_value(json_object_get(args, "after"));
+    ctl_ok_take(c, entries(last, &last, 4096));
+}
+
+/* A follower is fed from the ring by a timer: events come in bursts, and an
+ * event that is caused by sending one must not feed itself. */
+struct follower {
+    struct ctl_call *call;
+    struct loop_timer *timer;
+    uint64_t last;
+};
+
+static void follower_gone(void *u)
+{
+    struct follower *f = u;
+    loop_timer_free(f->timer);
+    free(f);
+}
+
+static void follower_feed(void *u)
+{
+    struct follower *f = u;
+    json_t *list = entries(f->last, &f->last, 256);
+    size_t i;
+    json_t *e;
+    loop_timer_set(f->timer, 200);
+    json_array_foreach (list, i, e)
+        ctl_say_take(f->call, json_incref(e));
+    json_decref(list);
+}
+
+static void verb_log_follow(struct ctl_call *c, json_t *args)
+{
+    struct follower *f = calloc(1, sizeof *f);
+    if (!f) {
+        ctl_error(c, ADIT_ENOMEM, "out of memory");
+        return;
+    }
+    f->call = c;
+    f->last = (uint64_t)json_integer_value(json_object_get(args, "after"));
+    f->timer = loop_timer_new(follower_feed, f);
+    ctl_follow(c, follower_gone, f);
+    loop_timer_set(f->timer, 0);
+}
+
+static void verb_stop(struct ctl_call *c, json_t *args)
+{
+    (void)args;
+    ctl_ok_take(c, json_object());
+    daemon_.stop();
+}
+
+void ctl_verbs_open(const struct ctl_daemon *d)
+{
+    daemon_ = *d;
+    started = loop_now();
+    ctl_verb("status", verb_status, "", "The daemon at a glance: running or degraded and why.");
+    ctl_verb("reload", verb_reload, "", "Reads the configuration again; sessions stay.");
+    ctl_verb("stop", verb_stop, "", "Ends all sessions and the daemon.");
+    ctl_verb("ports", verb_ports, "", "Each port: listening, active or connected, and its user.");
+    ctl_verb("ports.set", verb_ports_set, "tunnel ports",
+             "Sets the number of ports of a tunnel; 0 turns its protocol off.");
+    ctl_verb("sessions", verb_sessions, "", "All sessions.");
+    ctl_verb("sessions.show", verb_session_show, "id", "One session.");
+    ctl_verb("sessions.failed", verb_failures, "", "The last failed attempts, with remedies.");
+    ctl_verb("drop", verb_drop, "id | user | all", "Ends sessions.");
+    ctl_verb("policies", verb_policies, "", "All policies, in order.");
+    ctl_verb("policy.explain", verb_policy_explain, "attributes by name",
+             "Which policy would decide, and why.");
+    ctl_verb("pools", verb_pools, "", "Address pools: size, leased, free.");
+    ctl_verb("plugins", verb_plugins, "", "Plugin files, their faces and instances.");
+    ctl_verb("instances", verb_instances, "", "Configured instances of all kinds.");
+    ctl_verb("plugin.call", verb_plugin_call, "kind name call with",
+             "A verb that a plugin offers.");
+    ctl_verb("log", verb_log, "after", "What the log ring has after a sequence number.");
+    ctl_verb("log.follow", verb_log_follow, "after", "The same, and what comes, until hang-up.");
+}

@@ -1,0 +1,83 @@
+/* cause.c - the catalogue of causes.
+ *
+ * Knows:  every ADIT_CAUSE_*: its code, sentence, setting and remedy.
+ * Leaves: finding out which one it was, to those who saw it.
+ */
+#include "diagnose/cause.h"
+
+#include <stddef.h>
+#include <adit/cause.h>
+
+static const struct row {
+    const char *code, *text;
+    uint32_t ras, mschap;
+} rows[] = {
+#define ADIT_X(number, NAME, code, ras, mschap, text) [number] = { code, text, ras, mschap },
+    ADIT_CAUSE_MAP(ADIT_X)
+#undef ADIT_X
+};
+
+// clang-format off
+static const struct { const char *setting, *remedy; } remedies[] = {
+[ADIT_CAUSE_ECHO_TIMEOUT]     = { "ppp.echo-interval", "Look for a lost network or a sleeping client; raise ppp.echo-failures for clients that sleep." },
+[ADIT_CAUSE_LCP_TIMEOUT]      = { "", "The tunnel came up but no PPP frame passed: look for a firewall or NAT that drops GRE (PPTP) or UDP 1701 (L2TP)." },
+[ADIT_CAUSE_LCP_FAILED]       = { "ppp", "Trace the negotiation; the client insists on an option that is not offered." },
+[ADIT_CAUSE_LOOPED]           = { "", "The client's frames are our own: look for a device that reflects packets." },
+[ADIT_CAUSE_NO_COMMON_METHOD] = { "ppp.auth", "Add the client's method to ppp.auth, or choose MS-CHAPv2 in the client." },
+[ADIT_CAUSE_AUTH_FAILED]      = { "auth", "Type the password again; set it with 'adit user passwd NAME'." },
+[ADIT_CAUSE_UNKNOWN_USER]     = { "auth", "Make the account with 'adit user add NAME', or see the order of the authenticators." },
+[ADIT_CAUSE_NO_PERMISSION]    = { "users[].dial-in", "Permit it with 'adit user set NAME --allow' (or --policy)." },
+[ADIT_CAUSE_POLICY_DENIED]    = { "policies[].permission", "See which policy decides and why: 'adit policy explain --user NAME'." },
+[ADIT_CAUSE_NO_POLICY]        = { "policies", "Add a policy that the connection matches: 'adit policy explain --user NAME' shows what fails." },
+[ADIT_CAUSE_METHOD_REFUSED]   = { "policies[].profile.methods", "Add the method to the policy's profile, or choose another in the client." },
+[ADIT_CAUSE_ENCRYPTION]       = { "tunnels[].encryption", "Turn on encryption (MPPE) in the client with MS-CHAPv2; or permit 'none' in tunnels[].encryption and the profile." },
+[ADIT_CAUSE_DISABLED]         = { "users[].disabled", "Enable the account: 'adit user set NAME --enable'." },
+[ADIT_CAUSE_EXPIRED]          = { "users[].expires", "Prolong the account: 'adit user set NAME --expires DATE'." },
+[ADIT_CAUSE_PASSWORD_EXPIRED] = { "", "The user has to change the password." },
+[ADIT_CAUSE_HOURS]            = { "policies[].when.hours", "Connect within the hours that the policy names." },
+[ADIT_CAUSE_SESSION_LIMIT]    = { "session-limit", "End the other session ('adit drop'), or raise the limit of the account or profile." },
+[ADIT_CAUSE_AUTH_UNAVAILABLE] = { "auth", "No authenticator answered: see 'adit plugins' and the log for its error." },
+[ADIT_CAUSE_AUTH_TIMEOUT]     = { "ppp.auth-timeout", "The client sent no credentials in time." },
+[ADIT_CAUSE_POOL_EXHAUSTED]   = { "pools[].ranges", "Give the pool more addresses, or end idle sessions: 'adit pools', 'adit sessions'." },
+[ADIT_CAUSE_NO_POOL]          = { "pools", "Configure a pool, or correct the pool's name in the profile or account." },
+[ADIT_CAUSE_ADDRESS_TAKEN]    = { "users[].address", "Another session has the address: end it, or give the account another." },
+[ADIT_CAUSE_IPCP_FAILED]      = { "pools", "The client insists on an address of its own; let it ask the server for one." },
+[ADIT_CAUSE_NO_NETWORK]       = { "ppp", "The client has neither IPv4 nor IPv6 turned on for the connection." },
+[ADIT_CAUSE_PORTS_EXHAUSTED]  = { "tunnels[].ports", "Raise the ports of the tunnel: 'adit ports set NAME NUMBER'." },
+[ADIT_CAUSE_PROTOCOL_OFF]     = { "tunnels[].ports", "The tunnel has 0 ports; turn it on with 'adit ports set NAME NUMBER'." },
+[ADIT_CAUSE_IDLE_TIMEOUT]     = { "policies[].profile.idle-timeout", "Connect again, or raise the idle timeout of the profile." },
+[ADIT_CAUSE_SESSION_TIMEOUT]  = { "policies[].profile.session-timeout", "Connect again, or raise the session timeout of the profile." },
+[ADIT_CAUSE_RESOURCE]         = { "", "Look at memory and descriptors of the host." },
+[ADIT_CAUSE_INTERNAL]         = { "", "Please report it with the log." },
+[ADIT_CAUSE_CLEAR_REFUSED]    = { "tunnels[].require-security", "Use L2TP with IPsec in the client; or, for a closed network, set require-security: no." },
+[ADIT_CAUSE_TUNNEL_AUTH]      = { "tunnels[].secret", "Give both ends the same tunnel secret." },
+[ADIT_CAUSE_PROTOCOL_ERROR]   = { "", "Trace the tunnel; the peer sends what the protocol does not allow." },
+[ADIT_CAUSE_GRE_BLOCKED]      = { "", "Let IP protocol 47 (GRE) pass on every firewall and NAT between client and server." },
+[ADIT_CAUSE_NO_ANSWER]        = { "", "See that the server's address is right and that nothing blocks UDP 500, 1701, 4500 or TCP 1723." },
+[ADIT_CAUSE_REFUSED]          = { "", "See the server's log for its reason." },
+[ADIT_CAUSE_CONFLICT]         = { "policies[].profile", "Make the profile agree with the account and the server's settings." },
+[ADIT_CAUSE_CERTIFICATE]      = { "ppp.tls-ca", "Give the client a certificate of the authority that ppp.tls-ca names." },
+};
+// clang-format on
+
+static const struct row *row(uint32_t cause)
+{
+    return &rows[cause < sizeof rows / sizeof rows[0] ? cause : ADIT_CAUSE_INTERNAL];
+}
+
+const char *cause_code(uint32_t cause) { return row(cause)->code; }
+const char *cause_text(uint32_t cause) { return row(cause)->text; }
+uint32_t cause_ras(uint32_t cause) { return row(cause)->ras; }
+uint32_t cause_mschap(uint32_t cause) { return row(cause)->mschap; }
+
+const char *cause_setting(uint32_t cause)
+{
+    const char *s = cause < sizeof remedies / sizeof remedies[0] ? remedies[cause].setting : NULL;
+    return s ? s : "";
+}
+
+const char *cause_remedy(uint32_t cause)
+{
+    const char *s = cause < sizeof remedies / sizeof remedies[0] ? remedies[cause].remedy : NULL;
+    return s ? s : "";
+}

@@ -1,0 +1,21 @@
+/* cause.h - the catalogue of causes: what people are told when a connection ends.
+ *
+ *     cause_code(ADIT_CAUSE_POOL_EXHAUSTED)   -> "ADIT-POOL-EXHAUSTED"
+ *     cause_remedy(...)                       -> "Give the pool more addresses: ..."
+ *
+ * The codes, RAS numbers and sentences stand in adit/cause.h; the settings at
+ * fault and the remedies here.
+ */
+#ifndef CAUSE_H
+#define CAUSE_H
+
+#include <stdint.h>
+
+const char *cause_code(uint32_t cause);
+const char *cause_text(uint32_t cause);
+const char *cause_setting(uint32_t cause);      /* "" none */
+const char *cause_remedy(uint32_t cause);       /* "" none */
+uint32_t cause_ras(uint32_t cause);             /* RAS error number; 0 none */
+uint32_t cause_mschap(uint32_t cause);          /* MS-CHAP E= number; 0: 691 */
+
+#endif

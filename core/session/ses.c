@@ -1,0 +1,623 @@
+/* ses.c - the ladder: how a call becomes a session, and how it ends.
+ *
+ * Knows:  the rungs and their order, links (what tunnels call), causes.
+ * Leaves: what happens on a rung to ses_auth, ses_addr and ses_net; ports to
+ *         ses_port.
+ */
+#include "session/ses_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/addr.h"
+#include "crypto/crypto.h"
+#include "diagnose/cause.h"
+#include "log/log.h"
+
+#define FAILURES 256            /* failed attempts that are remembered */
+
+ADIT_EVENT(ev_open, "session.open", ADIT_LOG_INFO,
+           "A call took a port; PPP begins.", "session tunnel peer");
+ADIT_EVENT(ev_move, "session.move", ADIT_LOG_DEBUG,
+           "A session climbed or left a rung.", "session from to");
+ADIT_EVENT(ev_refused, "session.refused", ADIT_LOG_WARN,
+           "A connection attempt failed.",
+           "session user tunnel peer code text setting remedy");
+ADIT_EVENT(ev_shut_out, "session.port-refused", ADIT_LOG_WARN,
+           "A call was refused before PPP.", "tunnel peer code text remedy");
+
+static struct adit_node all = { &all, &all };
+static struct adit_node ending = { &ending, &ending };
+static uint64_t next_number = 1;
+static uint32_t boot_id;
+static struct ses_failure failures[FAILURES];
+static uint64_t failure_count;
+struct ses_total ses_totals;
+
+static void (*closed)(void *u);
+static void *closed_u;
+static struct loop_timer *close_timer;
+
+static struct ses *of_link(struct adit_link *l) { return (struct ses *)(void *)l; }
+
+/* ---- the ladder --------------------------------------------------------------- */
+
+static void link_leave(struct ses *s);
+
+static const struct {
+    const char *name;
+    void (*leave)(struct ses *s);
+} phases[PH_COUNT] = {
+    [PH_IDLE]   = { "idle",         NULL },
+    [PH_LINK]   = { "link",         link_leave },
+    [PH_AUTH]   = { "authenticate", ses_auth_leave },
+    [PH_POLICY] = { "policy",       ses_auth_leave },
+    [PH_ADDR]   = { "address",      ses_addr_leave },
+    [PH_UP]     = { "up",           ses_net_leave },
+};
+
+void ses_cause(struct ses *s, uint32_t cause, const char *text)
+{
+    if (s->cause != ADIT_CAUSE_NONE)
+        return;                 /* the first cause wins */
+    s->cause = cause;
+    snprintf(s->text, sizeof s->text, "%s", text && *text ? text : cause_text(cause));
+}
+
+/* Climbs (or, for another try of the peer's, steps back to LINK). */
+static void climb(struct ses *s, enum phase to)
+{
+    if (s->phase == to)
+        return;
+    LOG_EVENT("session", &ev_move, ADIT_KV_S("session", s->id),
+              ADIT_KV_S("from", phases[s->phase].name), ADIT_KV_S("to", phases[to].name));
+    s->phase = to;
+}
+
+static void round_end(void *u);
+static struct loop_idle at_round_end = { .run = round_end };
+
+void ses_end(struct ses *s, uint32_t cause, const char *text)
+{
+    ses_cause(s, cause, text);
+    if (s->finished)
+        return;
+    s->finished = true;
+    bool was_up = s->phase == PH_UP;
+    for (; s->phase > PH_IDLE; s->phase--)
+        if (phases[s->phase].leave)
+            phases[s->phase].leave(s);
+    ses_totals.ended++;
+    if (!was_up)
+        ses_refused(s);
+    adit_list_add(&ending, &s->ended);
+    loop_at_round_end(&at_round_end);
+}
+
+static void ses_free(struct ses *s)
+{
+    adit_list_del(&s->node);
+    adit_list_del(&s->ended);
+    if (s->tunnel)
+        s->tunnel->used--;
+    ses_totals.open--;
+    ppp_free(s->ppp);
+    loop_timer_free(s->ppp_timer);
+    loop_timer_free(s->limit_timer);
+    plug_attr_api.free(s->attrs);
+    bytes_wipe(s, sizeof *s);
+    free(s);
+    if (closed && adit_list_empty(&all)) {
+        void (*done)(void *u) = closed;
+        closed = NULL;
+        loop_timer_free(close_timer);
+        close_timer = NULL;
+        done(closed_u);
+    }
+}
+
+/* What ended in this round: the tunnel is told now, never from inside its own
+ * call; what has no link any more is freed. */
+static void round_end(void *u)
+{
+    (void)u;
+    ADIT_LIST_EACH(n, &ending) {
+        struct ses *s = ADIT_OF(n, struct ses, ended);
+        if (s->link_gone)
+            continue;
+        if (!s->hung_up) {
+            s->hung_up = true;
+            s->vt->hangup(s->call, s->cause);   /* link->down() may come at once */
+        }
+    }
+    ADIT_LIST_EACH(n, &ending) {
+        struct ses *s = ADIT_OF(n, struct ses, ended);
+        if (s->link_gone)
+            ses_free(s);
+    }
+}
+
+void ses_refused(struct ses *s)
+{
+    /* A bare hang-up before anybody authenticated is no failed attempt of a user. */
+    struct ses_failure *f = &failures[failure_count++ % FAILURES];
+    char peer[ADDR_TEXT];
+    *f = (struct ses_failure){ .number = s->number, .wall_ms = loop_wall(), .cause = s->cause,
+                               .method = s->method, .peer = s->peer };
+    snprintf(f->user, sizeof f->user, "%.127s", s->user);
+    snprintf(f->tunnel, sizeof f->tunnel, "%s", s->self->name);
+    snprintf(f->protocol, sizeof f->protocol, "%s", s->vt->protocol);
+    snprintf(f->text, sizeof f->text, "%s", s->text);
+    snprintf(f->policy, sizeof f->policy, "%s", s->policy);
+    ses_totals.refused++;
+    if (log_allow(&ev_refused, 600))
+        LOG_EVENT("session", &ev_refused, ADIT_KV_S("session", s->id), ADIT_KV_S("user", s->user),
+                  ADIT_KV_S("tunnel", s->self->name),
+                  ADIT_KV_S("peer", addr_text_host(&s->peer, peer)),
+                  ADIT_KV_S("code", cause_code(s->cause)), ADIT_KV_S("text", s->text),
+                  ADIT_KV_S("setting", cause_setting(s->cause)),
+                  ADIT_KV_S("remedy", cause_remedy(s->cause)));
+}
+
+const struct ses_failure *ses_failure(uint32_t nth)
+{
+    if (nth >= FAILURES || nth >= failure_count)
+        return NULL;
+    return &failures[(failure_count - 1 - nth) % FAILURES];
+}
+
+/* ---- what PPP says --------------------------------------------------------------- */
+
+static uint64_t on_now(void *u)
+{
+    (void)u;
+    return loop_now();
+}
+
+static void on_random(void *u, void *out, uint32_t len)
+{
+    (void)u;
+    crypto_random(out, len);
+}
+
+static void on_timer(void *u, uint64_t ms)
+{
+    struct ses *s = u;
+    if (ms == UINT64_MAX)
+        loop_timer_stop(s->ppp_timer);
+    else
+        loop_timer_set(s->ppp_timer, ms);
+}
+
+static void on_tx_link(void *u, struct adit_frame **v, uint32_t n)
+{
+    struct ses *s = u;
+    if (!s->link_gone && !s->hung_up)
+        s->vt->tx(s->call, v, n);
+}
+
+static void on_rx_data(void *u, uint16_t proto, struct adit_frame **v, uint32_t n)
+{
+    struct ses *s = u;
+    if (s->port)
+        dp_rx(s->port, proto, v, n);
+}
+
+static void on_event(void *u, const struct ppp_event *ev)
+{
+    struct ses *s = u;
+    if (s->finished)
+        return;
+    switch (ev->type) {
+    case PPP_EV_LCP_UP:
+    case PPP_EV_PEER_INFO:
+    case PPP_EV_MPPE:
+    case PPP_EV_NET_DOWN:
+        break;
+    case PPP_EV_AUTH_QUERY:
+        climb(s, PH_AUTH);
+        ses_auth_query(s, ev->query);
+        break;
+    case PPP_EV_AUTHENTICATED:
+        climb(s, PH_ADDR);
+        ses_totals.logins++;
+        ses_addr_enter(s);
+        break;
+    case PPP_EV_NET_UP:
+        if (s->phase == PH_ADDR) {
+            climb(s, PH_UP);
+            ses_net_enter(s);
+        }
+        break;
+    case PPP_EV_DOWN:
+        if (s->refused_cause)
+            ses_cause(s, s->refused_cause, s->refused);
+        ses_end(s, ev->cause, ev->text);
+        break;
+    }
+}
+
+static const struct ppp_ops ops = { on_now, on_random, on_timer, on_tx_link, on_rx_data, on_event };
+
+static void ppp_timer_fired(void *u)
+{
+    struct ses *s = u;
+    if (!s->finished)
+        ppp_tick(s->ppp);
+}
+
+/* ---- what tunnels call (adit_link_api) ----------------------------------------------- */
+
+static void take_info(struct ses *s, const struct adit_link_info *i)
+{
+    char text[ADDR_TEXT];
+    s->our = i->our;
+    s->peer = i->peer;
+    s->role = i->role;
+    s->link_mtu = i->mtu;
+    snprintf(s->peer_host, sizeof s->peer_host, "%s", i->peer_host ? i->peer_host : "");
+    snprintf(s->calling, sizeof s->calling, "%s",
+             i->calling && *i->calling ? i->calling : addr_text_host(&i->peer, text));
+    snprintf(s->called, sizeof s->called, "%s",
+             i->called && *i->called ? i->called : addr_text_host(&i->our, text));
+    s->secured = i->security != NULL;
+    snprintf(s->identity, sizeof s->identity, "%s",
+             i->security && i->security->identity ? i->security->identity : "");
+}
+
+/* Calls that are open and not yet authenticated, of one address (NULL: of all). */
+static uint32_t half_open(const struct adit_addr *peer)
+{
+    uint32_t n = 0;
+    ADIT_LIST_EACH(node, &all) {
+        struct ses *s = ADIT_OF(node, struct ses, node);
+        if (s->phase < PH_ADDR && !s->finished && (!peer || addr_same_host(&s->peer, peer)))
+            n++;
+    }
+    return n;
+}
+
+static int32_t shut_out(struct adit_self *self, const struct adit_link_info *i, uint32_t cause,
+                        int32_t code, const char *text)
+{
+    char peer[ADDR_TEXT];
+    ses_totals.refused++;
+    if (log_allow(&ev_shut_out, 60))
+        LOG_EVENT("session", &ev_shut_out, ADIT_KV_S("tunnel", self->name),
+                  ADIT_KV_S("peer", addr_text_host(&i->peer, peer)),
+                  ADIT_KV_S("code", cause_code(cause)), ADIT_KV_S("text", text),
+                  ADIT_KV_S("remedy", cause_remedy(cause)));
+    struct ses_failure *f = &failures[failure_count++ % FAILURES];
+    *f = (struct ses_failure){ .wall_ms = loop_wall(), .cause = cause, .peer = i->peer };
+    snprintf(f->tunnel, sizeof f->tunnel, "%s", self->name);
+    snprintf(f->text, sizeof f->text, "%s", text);
+    return code;
+}
+
+static int32_t link_open(struct adit_self *self, const struct adit_link_info *given, void *call,
+                         struct adit_link **out)
+{
+    struct adit_link_info i = { .size = sizeof i };
+    memcpy(&i, given, given->size < sizeof i ? given->size : sizeof i);
+    struct ses_tunnel *t = NULL;
+    while ((t = ses_tunnel_next(t)) && t->inst != plug_of(self))
+        ;
+    if (!t)
+        return ADIT_ESTATE;
+    const struct ses_conf *c = ses_conf_get();
+    char text[128];
+    if (t->conf.ports == 0)
+        return shut_out(self, &i, ADIT_CAUSE_PROTOCOL_OFF, ADIT_EBUSY,
+                        cause_text(ADIT_CAUSE_PROTOCOL_OFF));
+    if (t->used >= t->conf.ports) {
+        t->refused++;
+        snprintf(text, sizeof text, "All %u ports of %s are in use.", t->conf.ports, t->name);
+        return shut_out(self, &i, ADIT_CAUSE_PORTS_EXHAUSTED, ADIT_EBUSY, text);
+    }
+    if (closed)
+        return shut_out(self, &i, ADIT_CAUSE_SHUTDOWN, ADIT_EBUSY, "The server is stopping.");
+    if (i.role == ADIT_ROLE_ANSWER && c->half_open && half_open(NULL) >= c->half_open)
+        return shut_out(self, &i, ADIT_CAUSE_RESOURCE, ADIT_EDENIED,
+                        "Too many calls are waiting to authenticate (ppp.half-open).");
+    if (i.role == ADIT_ROLE_ANSWER && c->half_open_per_address &&
+        half_open(&i.peer) >= c->half_open_per_address)
+        return shut_out(self, &i, ADIT_CAUSE_RESOURCE, ADIT_EDENIED,
+                        "Too many calls of this address are waiting to authenticate "
+                        "(ppp.half-open-per-address).");
+
+    struct ses *s = calloc(1, sizeof *s);
+    struct adit_attrs *attrs = plug_attr_api.make();
+    if (!s || !attrs) {
+        free(s);
+        plug_attr_api.free(attrs);
+        return ADIT_ENOMEM;
+    }
+    if (!boot_id)
+        crypto_random(&boot_id, sizeof boot_id);
+    s->number = next_number++;
+    snprintf(s->id, sizeof s->id, "%08x-%llu", boot_id, (unsigned long long)s->number);
+    s->self = self;
+    s->vt = plug_vtable(t->inst);
+    s->call = call;
+    s->tunnel = t;
+    s->attrs = attrs;
+    s->since_wall = loop_wall();
+    s->since_ms = loop_now();
+    s->ppp_timer = loop_timer_new(ppp_timer_fired, s);
+    take_info(s, &i);
+    t->used++;
+    ses_totals.calls++;
+    ses_totals.open++;
+    adit_list_add(&all, &s->node);
+    *out = (struct adit_link *)(void *)s;
+    return 0;
+}
+
+static void link_up(struct adit_link *l, const struct adit_link_info *given)
+{
+    struct ses *s = of_link(l);
+    struct adit_link_info i = { .size = sizeof i };
+    memcpy(&i, given, given->size < sizeof i ? given->size : sizeof i);
+    if (s->finished || s->phase != PH_IDLE)
+        return;
+    take_info(s, &i);
+    const struct ses_conf *c = ses_conf_get();
+    char peer[ADDR_TEXT];
+    LOG_EVENT("session", &ev_open, ADIT_KV_S("session", s->id), ADIT_KV_S("tunnel", s->self->name),
+              ADIT_KV_S("peer", addr_text(&s->peer, peer)));
+    climb(s, PH_LINK);
+
+    ses_put_str(s, ADIT_ATTR_PROTOCOL, s->vt->protocol);
+    ses_put_str(s, ADIT_ATTR_TUNNEL, s->self->name);
+    ses_put_addr(s, ADIT_ATTR_PEER, &s->peer);
+    ses_put_addr(s, ADIT_ATTR_OUR, &s->our);
+    ses_put_str(s, ADIT_ATTR_CALLING_STATION, s->calling);
+    ses_put_str(s, ADIT_ATTR_CALLED_STATION, s->called);
+    ses_put_str(s, ADIT_ATTR_SESSION, s->id);
+    if (*s->peer_host)
+        ses_put_str(s, ADIT_ATTR_PEER_HOST, s->peer_host);
+    struct adit_value yes = { ADIT_TYPE_BOOL, 0, { .u = s->secured } };
+    plug_attr_api.put(s->attrs, ADIT_ATTR_SECURED, &yes);
+    if (*s->identity)
+        ses_put_str(s, ADIT_ATTR_PEER_IDENTITY, s->identity);
+
+    struct ppp_cfg cfg = {
+        .role = s->role,
+        .mru = (uint16_t)c->mru,
+        .mtu_max = (uint16_t)(s->link_mtu && s->link_mtu < c->mtu ? s->link_mtu : c->mtu),
+        .auth_demand = ses_auth_methods(),
+        .our_name = c->name,
+        .tls = ses_tls_context(),
+        .auth_timeout_ms = c->auth_timeout_ms,
+        .echo_ms = c->echo_ms,
+        .echo_failures = c->echo_failures,
+        .proxy_sent = i.proxy_lcp_sent, .proxy_sent_len = i.proxy_lcp_sent_len,
+        .proxy_rcvd = i.proxy_lcp_rcvd, .proxy_rcvd_len = i.proxy_lcp_rcvd_len,
+    };
+    uint32_t eap = cfg.auth_demand & (ADIT_AUTH_EAP_TLS | ADIT_AUTH_EAP_MSCHAPV2 |
+                                      ADIT_AUTH_EAP_MD5);
+    cfg.auth_eap = eap & ADIT_AUTH_EAP_TLS ? ADIT_AUTH_EAP_TLS :
+                   eap & ADIT_AUTH_EAP_MSCHAPV2 ? ADIT_AUTH_EAP_MSCHAPV2 : eap;
+    if (!cfg.auth_demand) {
+        ses_end(s, ADIT_CAUSE_NO_COMMON_METHOD,
+                "No authenticator can judge any of the methods in ppp.auth.");
+        return;
+    }
+    s->ppp = ppp_new(&cfg, &ops, s);
+    if (!s->ppp) {
+        ses_end(s, ADIT_CAUSE_RESOURCE, NULL);
+        return;
+    }
+    ppp_up(s->ppp);
+}
+
+static void link_rx(struct adit_link *l, struct adit_frame **v, uint32_t n)
+{
+    struct ses *s = of_link(l);
+    if (s->ppp && !s->finished)
+        ppp_rx(s->ppp, v, n);
+}
+
+static void link_down(struct adit_link *l, uint32_t cause, const char *text)
+{
+    struct ses *s = of_link(l);
+    if (s->link_gone)
+        return;
+    s->link_gone = true;
+    if (!s->finished) {
+        ses_cause(s, cause ? cause : ADIT_CAUSE_LOST_CARRIER, text);
+        if (s->ppp)
+            ppp_down(s->ppp, s->cause);         /* DOWN comes, ses_end() with it */
+        ses_end(s, s->cause, NULL);
+    }
+    loop_at_round_end(&at_round_end);
+}
+
+static void link_leave(struct ses *s)
+{
+    loop_timer_stop(s->ppp_timer);
+}
+
+const struct adit_link_api ses_link_api = {
+    .size = sizeof ses_link_api, .open = link_open, .up = link_up, .rx = link_rx, .down = link_down,
+};
+
+/* ---- ending from above ------------------------------------------------------------- */
+
+void ses_drop(struct ses *s, uint32_t cause, const char *text)
+{
+    if (s->finished)
+        return;
+    ses_cause(s, cause, text);
+    if (s->ppp && !s->closing) {
+        s->closing = true;
+        ppp_close(s->ppp, cause);               /* Terminate-Request; DOWN follows */
+    } else if (!s->ppp) {
+        ses_end(s, cause, text);
+    }
+}
+
+static void close_now(void *u)
+{
+    (void)u;
+    ADIT_LIST_EACH(n, &all)
+        ses_end(ADIT_OF(n, struct ses, node), ADIT_CAUSE_SHUTDOWN, NULL);
+}
+
+void ses_close_all(uint32_t cause, void (*done)(void *u), void *u)
+{
+    if (adit_list_empty(&all)) {
+        done(u);
+        return;
+    }
+    closed = done;
+    closed_u = u;
+    close_timer = loop_timer_new(close_now, NULL);
+    loop_timer_set(close_timer, 3000);
+    ADIT_LIST_EACH(n, &all)
+        ses_drop(ADIT_OF(n, struct ses, node), cause, NULL);
+}
+
+void ses_end_tunnel(struct ses_tunnel *t)
+{
+    ADIT_LIST_EACH(n, &all) {
+        struct ses *s = ADIT_OF(n, struct ses, node);
+        if (s->tunnel == t)
+            ses_end(s, ADIT_CAUSE_ADMIN, "The tunnel was taken out of the configuration.");
+    }
+}
+
+void ses_reap(struct ses_tunnel *t)
+{
+    ADIT_LIST_EACH(n, &all) {
+        struct ses *s = ADIT_OF(n, struct ses, node);
+        if (s->tunnel == t)
+            s->link_gone = true;
+    }
+    round_end(NULL);
+}
+
+/* ---- looking ------------------------------------------------------------------------- */
+
+struct ses *ses_next(struct ses *s)
+{
+    struct adit_node *n = s ? s->node.next : all.next;
+    return n == &all ? NULL : ADIT_OF(n, struct ses, node);
+}
+
+struct ses *ses_find(const char *id)
+{
+    char *end;
+    unsigned long long number = strtoull(id, &end, 10);
+    for (struct ses *s = ses_next(NULL); s; s = ses_next(s))
+        if (!strcmp(s->id, id) || (*id && !*end && s->number == number))
+            return s;
+    return NULL;
+}
+
+static const char *method_name(uint32_t method)
+{
+    switch (method) {
+    case ADIT_AUTH_PAP:          return "pap";
+    case ADIT_AUTH_CHAP:         return "chap";
+    case ADIT_AUTH_MSCHAPV1:     return "mschapv1";
+    case ADIT_AUTH_MSCHAPV2:     return "mschapv2";
+    case ADIT_AUTH_EAP_MD5:      return "eap-md5";
+    case ADIT_AUTH_EAP_MSCHAPV2: return "eap-mschapv2";
+    case ADIT_AUTH_EAP_TLS:      return "eap-tls";
+    case ADIT_AUTH_EAP_RELAY:    return "eap";
+    default:                     return "";
+    }
+}
+
+void ses_info(const struct ses *s, struct ses_info *out)
+{
+    static struct ppp_info p;
+    static const struct dp_count none;
+    const struct dp_count *c = s->port ? dp_count(s->port) : &none;
+    memset(&p, 0, sizeof p);
+    if (s->ppp)
+        ppp_info(s->ppp, &p);
+    uint64_t last = c->last_rx_ms > c->last_tx_ms ? c->last_rx_ms : c->last_tx_ms;
+    *out = (struct ses_info){
+        .id = s->id, .number = s->number, .user = s->user, .account = s->account,
+        .tunnel = s->self->name, .protocol = s->vt->protocol,
+        .state = s->finished ? "ending" : s->closing ? "closing" : phases[s->phase].name,
+        .policy = s->policy, .authenticator = s->authenticator, .pool = s->pool,
+        .peer_host = s->peer_host, .identification = p.identification,
+        .method = method_name(s->method), .cause_text = s->text, .cause = s->cause,
+        .peer = s->peer, .our = s->our, .address = s->address,
+        .server_address = s->server_address,
+        .since_wall = s->since_wall, .up_wall = s->up_wall,
+        .duration_ms = loop_now() - s->since_ms,
+        .idle_ms = s->phase == PH_UP ? loop_now() - (last ? last : s->up_ms) : 0,
+        .bytes_in = c->rx_bytes, .bytes_out = c->tx_bytes,
+        .packets_in = c->rx_packets, .packets_out = c->tx_packets,
+        .spoofed = c->rx_spoofed, .dropped = c->rx_bad + c->tx_dropped + c->tx_too_long,
+        .session_timeout_ms = s->session_timeout_ms, .idle_timeout_ms = s->idle_timeout_ms,
+        .encryption = p.encryption, .stateless = p.stateless, .mtu = s->mtu,
+        .secured = s->secured,
+    };
+}
+
+const struct ses_total *ses_total(void)
+{
+    ses_totals.up = 0;
+    for (struct ses *s = ses_next(NULL); s; s = ses_next(s))
+        ses_totals.up += s->phase == PH_UP;
+    return &ses_totals;
+}
+
+/* ---- attributes ------------------------------------------------------------------------ */
+
+const char *ses_str(const struct ses *s, uint32_t id)
+{
+    const struct adit_value *v = plug_attr_api.get(s->attrs, id, 0);
+    return v && v->type == ADIT_TYPE_STR ? v->v.p : NULL;
+}
+
+uint64_t ses_u(const struct ses *s, uint32_t id)
+{
+    const struct adit_value *v = plug_attr_api.get(s->attrs, id, 0);
+    return v ? v->v.u : 0;
+}
+
+const struct adit_addr *ses_address(const struct ses *s, uint32_t id, uint32_t nth)
+{
+    const struct adit_value *v = plug_attr_api.get(s->attrs, id, nth);
+    return v && v->type == ADIT_TYPE_ADDR ? &v->v.addr : NULL;
+}
+
+static void put_one(struct ses *s, uint32_t id, const struct adit_value *v)
+{
+    plug_attr_api.del(s->attrs, id);
+    plug_attr_api.put(s->attrs, id, v);
+}
+
+void ses_put_str(struct ses *s, uint32_t id, const char *text)
+{
+    struct adit_value v = adit_value_str(text);
+    put_one(s, id, &v);
+}
+
+void ses_put_u(struct ses *s, uint32_t id, uint64_t u)
+{
+    put_one(s, id, &(struct adit_value){ ADIT_TYPE_U64, 0, { .u = u } });
+}
+
+void ses_put_addr(struct ses *s, uint32_t id, const struct adit_addr *a)
+{
+    put_one(s, id, &(struct adit_value){ ADIT_TYPE_ADDR, 0, { .addr = *a } });
+}
+
+void ses_put_over(struct ses *s, const struct adit_attrs *over)
+{
+    if (!over)
+        return;
+    uint32_t pos = 0, id;
+    const struct adit_value *v;
+    while (plug_attr_api.next(over, &pos, &id, &v))
+        plug_attr_api.del(s->attrs, id);
+    pos = 0;
+    while (plug_attr_api.next(over, &pos, &id, &v))
+        plug_attr_api.put(s->attrs, id, v);
+}

@@ -1,0 +1,178 @@
+/* ses_addr.c - the rung ADDRESS: an address for the client.
+ *
+ * Knows:  the chain of pools, fixed addresses, what the client is told.
+ * Leaves: leasing to the pools.
+ */
+#include "session/ses_int.h"
+
+#include <stdio.h>
+#include "base/addr.h"
+
+static void ask_pool(struct ses *s, struct plug_inst *after);
+
+/* The first two of: the session's own (account, profile, pool), then the server's. */
+static void two_of(struct ses *s, uint32_t id, const struct adit_array *server,
+                   struct adit_addr out[2])
+{
+    uint32_t n = 0;
+    const struct adit_addr *a;
+    memset(out, 0, 2 * sizeof out[0]);
+    for (uint32_t i = 0; n < 2 && (a = ses_address(s, id, i)); i++)
+        out[n++] = *a;
+    for (uint32_t i = 0; n < 2 && i < server->count; i++) {
+        const struct adit_addr *of_server = (const struct adit_addr *)
+            (const void *)((const char *)server->items + i * server->stride);
+        if (n == 0 || !addr_same_host(&out[0], of_server))
+            out[n++] = *of_server;
+    }
+}
+
+/* The session that has the address; NULL: none. */
+static struct ses *holder(const struct ses *me, const struct adit_addr *a)
+{
+    for (struct ses *s = ses_next(NULL); s; s = ses_next(s))
+        if (s != me && !s->finished && s->address.family && addr_same_host(&s->address, a))
+            return s;
+    return NULL;
+}
+
+/* The address is known: the network layer may begin. */
+static void begin(struct ses *s, const struct adit_addr *address)
+{
+    const struct ses_conf *c = ses_conf_get();
+    s->address = *address;
+    s->address.prefix = 32;
+    s->address.port = 0;
+    const struct adit_addr *ours = ses_address(s, ADIT_ATTR_SERVER_ADDRESS, 0);
+    s->server_address = ours ? *ours : c->server_address;
+    if (!s->server_address.family)
+        s->server_address = s->our;     /* better an outer address than none */
+    ses_put_addr(s, ADIT_ATTR_ADDRESS, &s->address);
+    two_of(s, ADIT_ATTR_DNS, &c->dns, s->dns);
+    two_of(s, ADIT_ATTR_WINS, &c->wins, s->wins);
+    struct ppp_net net = {
+        .encryption = s->encryption, .stateful = c->stateful, .ipv4 = 1, .ipv6 = c->ipv6,
+        .our = s->server_address, .peer = s->address,
+        .dns = { s->dns[0], s->dns[1] }, .wins = { s->wins[0], s->wins[1] },
+        .peer_ifid = ses_u(s, ADIT_ATTR_INTERFACE_ID),
+    };
+    ppp_net_start(s->ppp, &net);
+}
+
+/* No address: the peer is told by LCP, and the ladder is left. */
+static void fail(struct ses *s, uint32_t cause, const char *text)
+{
+    ses_drop(s, cause, text);
+}
+
+/* M9: the user is back before we noticed that it was gone. Its old session makes
+ * room; somebody else's does not. */
+static bool replace(struct ses *s, const struct adit_addr *wanted)
+{
+    struct ses *old = holder(s, wanted);
+    if (!old || strcasecmp(old->account, s->account) || strcasecmp(old->domain, s->domain))
+        return false;
+    ses_end(old, ADIT_CAUSE_LOST_CARRIER, "The same user connected again and took its address.");
+    return true;
+}
+
+static void pool_done(void *u, int32_t status, const void *answer)
+{
+    struct ses *s = u;
+    const struct adit_pool_answer *a = answer;
+    const struct adit_addr *wanted = ses_address(s, ADIT_ATTR_ADDRESS, 0);
+    if (!s->req)
+        return;
+    s->req = 0;
+    if (!status && a) {
+        s->lease_from = s->asking;
+        s->lease = a->lease;
+        snprintf(s->pool, sizeof s->pool, "%s", plug_self(s->asking)->name);
+        struct adit_addr address = a->address;
+        /* what account and profile say goes before what the pool says */
+        uint32_t pos = 0, id, last = 0;
+        const struct adit_value *v;
+        while (a->attrs && plug_attr_api.next(a->attrs, &pos, &id, &v)) {
+            if (id == last || !plug_attr_api.get(s->attrs, id, 0)) {
+                plug_attr_api.put(s->attrs, id, v);
+                last = id;
+            }
+        }
+        ses_put_str(s, ADIT_ATTR_LEASE_POOL, s->pool);
+        begin(s, &address);
+        return;
+    }
+    if (status == ADIT_EEXIST && wanted && replace(s, wanted)) {
+        ask_pool(s, NULL);
+        return;
+    }
+    if (status == ADIT_EEXIST || status == ADIT_ENOSPC)
+        s->chain_cause = a && a->cause ? a->cause :
+                         status == ADIT_EEXIST ? ADIT_CAUSE_ADDRESS_TAKEN :
+                                                 ADIT_CAUSE_POOL_EXHAUSTED;
+    else if (status != ADIT_ENOENT && s->chain_cause == ADIT_CAUSE_NO_POOL)
+        s->chain_cause = ADIT_CAUSE_AUTH_UNAVAILABLE;
+    ask_pool(s, s->asking);
+}
+
+static void ask_pool(struct ses *s, struct plug_inst *after)
+{
+    const char *named = ses_str(s, ADIT_ATTR_POOL);
+    const struct adit_addr *wanted = ses_address(s, ADIT_ATTR_ADDRESS, 0);
+    struct plug_inst *i = after;
+    if (!after)
+        s->chain_cause = ADIT_CAUSE_NO_POOL;
+    while ((i = plug_inst_next(i))) {
+        struct adit_self *self = plug_self(i);
+        if (self->kind != ADIT_KIND_POOL || strcmp(plug_state(i), "running") != 0)
+            continue;
+        if (named && !wanted && strcmp(named, self->name) != 0)
+            continue;
+        const struct adit_pool *vt = plug_vtable(i);
+        adit_request req;
+        s->asking = i;
+        if (plug_ask(i, ses_conf_get()->answer_timeout_ms, pool_done, s, &req))
+            continue;
+        s->req = req;
+        vt->lease(self, req, &(struct adit_pool_query){ .size = sizeof(struct adit_pool_query),
+                                                        .attrs = s->attrs });
+        return;
+    }
+    /* A fixed address outside every pool needs no lease, only to be free. */
+    if (wanted && s->chain_cause == ADIT_CAUSE_NO_POOL) {
+        struct adit_addr address = *wanted;
+        if (holder(s, &address) && !replace(s, &address)) {
+            char text[ADDR_TEXT], sentence[128];
+            snprintf(sentence, sizeof sentence, "The account's address %s is in use by another session.",
+                     addr_text_host(&address, text));
+            fail(s, ADIT_CAUSE_ADDRESS_TAKEN, sentence);
+            return;
+        }
+        begin(s, &address);
+        return;
+    }
+    if (named && s->chain_cause == ADIT_CAUSE_NO_POOL) {
+        char sentence[160];
+        snprintf(sentence, sizeof sentence, "No running pool is named '%.64s'.", named);
+        fail(s, ADIT_CAUSE_NO_POOL, sentence);
+        return;
+    }
+    fail(s, s->chain_cause, NULL);
+}
+
+void ses_addr_enter(struct ses *s) { ask_pool(s, NULL); }
+
+void ses_addr_leave(struct ses *s)
+{
+    if (s->req) {
+        adit_request req = s->req;
+        s->req = 0;
+        plug_ask_cancel(req);
+    }
+    if (s->lease_from) {
+        const struct adit_pool *vt = plug_vtable(s->lease_from);
+        vt->release(plug_self(s->lease_from), s->lease);
+        s->lease_from = NULL;
+    }
+    s->address.family = ADIT_AF_NONE;
+}

@@ -1,0 +1,347 @@
+/* ses_auth.c - the rungs AUTH and POLICY: who is it, and may it?
+ *
+ * Knows:  the chain of authenticators, the chain of policies, what of their
+ *         answers goes on the session, conflicts between their settings.
+ * Leaves: judging to the plugins, packets to ppp.
+ *
+ * The peer is told of success only when the policy has granted, so that it
+ * hears the right error (649 instead of a success that ends at once).
+ */
+#include "session/ses_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/addr.h"
+#include "diagnose/cause.h"
+#include "log/log.h"
+
+ADIT_EVENT(ev_accepted, "session.accepted", ADIT_LOG_INFO,
+           "A user was authenticated and a policy granted.",
+           "session user method authenticator policy why");
+
+static void ask_auth(struct ses *s, struct plug_inst *after);
+static void ask_policy(struct ses *s, struct plug_inst *after);
+
+/* The instances of a kind in configuration order, running ones only. */
+static struct plug_inst *next_of(uint32_t kind, struct plug_inst *after)
+{
+    struct plug_inst *i = after;
+    while ((i = plug_inst_next(i)))
+        if (plug_self(i)->kind == kind && !strcmp(plug_state(i), "running"))
+            return i;
+    return NULL;
+}
+
+uint32_t ses_auth_methods(void)
+{
+    uint32_t judged = 0;
+    for (struct plug_inst *i = NULL; (i = next_of(ADIT_KIND_AUTH, i));)
+        judged |= ((const struct adit_auth *)plug_vtable(i))->methods;
+    return ses_conf_get()->auth & judged;
+}
+
+/* ---- the query, copied ------------------------------------------------------------ */
+
+static const uint8_t *copy(uint8_t **at, const uint8_t *from, uint32_t len)
+{
+    if (!from || !len)
+        return NULL;
+    uint8_t *to = *at;
+    memcpy(to, from, len);
+    *at += len;
+    return to;
+}
+
+static struct ses_query *query_copy(const struct adit_auth_query *q)
+{
+    uint32_t user_len = (uint32_t)strlen(q->user) + 1;
+    uint32_t block = q->encrypted_password ? 516 : 0, hash = q->encrypted_hash ? 16 : 0;
+    size_t size = sizeof(struct ses_query) + user_len + q->password_len + q->challenge_len +
+                  q->response_len + q->eap_len + q->state_len + block + hash;
+    struct ses_query *c = calloc(1, size);
+    if (!c)
+        return NULL;
+    uint8_t *at = c->bytes;
+    c->size = size;
+    c->q = *q;
+    c->q.size = sizeof c->q;
+    c->q.user = (const char *)copy(&at, (const uint8_t *)q->user, user_len);
+    c->q.password = copy(&at, q->password, q->password_len);
+    c->q.challenge = copy(&at, q->challenge, q->challenge_len);
+    c->q.response = copy(&at, q->response, q->response_len);
+    c->q.eap = copy(&at, q->eap, q->eap_len);
+    c->q.state = copy(&at, q->state, q->state_len);
+    c->q.encrypted_password = copy(&at, q->encrypted_password, block);
+    c->q.encrypted_hash = copy(&at, q->encrypted_hash, hash);
+    return c;
+}
+
+static void query_free(struct ses *s)
+{
+    if (!s->query)
+        return;
+    bytes_wipe(s->query, s->query->size);
+    free(s->query);
+    s->query = NULL;
+}
+
+/* DOMAIN\user and user@domain (W22): the name without its domain, and the domain. */
+static void split_user(struct ses *s)
+{
+    const char *slash = strchr(s->user, '\\'), *at = strrchr(s->user, '@');
+    snprintf(s->account, sizeof s->account, "%s", s->user);
+    s->domain[0] = '\0';
+    if (slash) {
+        snprintf(s->domain, sizeof s->domain, "%.*s", (int)(slash - s->user), s->user);
+        snprintf(s->account, sizeof s->account, "%s", slash + 1);
+    } else if (at && at != s->user) {
+        snprintf(s->domain, sizeof s->domain, "%s", at + 1);
+        s->account[at - s->user] = '\0';
+    }
+}
+
+void ses_auth_leave(struct ses *s)
+{
+    if (s->req) {
+        adit_request req = s->req;
+        s->req = 0;
+        plug_ask_cancel(req);
+    }
+    query_free(s);
+    bytes_wipe(&s->answer, sizeof s->answer);
+}
+
+/* ---- the answer to the peer ---------------------------------------------------------- */
+
+static void refuse(struct ses *s, uint32_t cause, const char *text)
+{
+    struct adit_auth_answer a = { .size = sizeof a, .verdict = ADIT_VERDICT_REJECT,
+                                  .cause = cause, .message = *s->message ? s->message : NULL };
+    query_free(s);
+    /* Not ses_cause(): an MS-CHAP peer may try again with the right password.
+     * What was refused last is what counts in the end. */
+    char why[sizeof s->refused];
+    snprintf(why, sizeof why, "%s", text && *text ? text : cause_text(cause));
+    memcpy(s->refused, why, sizeof why);
+    s->refused_cause = cause;
+    ppp_auth_answer(s->ppp, &a);
+}
+
+static void accept_peer(struct ses *s)
+{
+    LOG_EVENT("session", &ev_accepted, ADIT_KV_S("session", s->id), ADIT_KV_S("user", s->user),
+              ADIT_KV_U("method", s->method), ADIT_KV_S("authenticator", s->authenticator),
+              ADIT_KV_S("policy", s->policy), ADIT_KV_S("why", s->refused));
+    s->refused[0] = '\0';
+    s->refused_cause = ADIT_CAUSE_NONE;
+    query_free(s);
+    struct adit_auth_answer a = s->answer;
+    a.message = *s->message ? s->message : NULL;
+    bytes_wipe(&s->answer, sizeof s->answer);
+    ppp_auth_answer(s->ppp, &a);
+    bytes_wipe(&a, sizeof a);
+}
+
+/* ---- the chain of authenticators -------------------------------------------------------- */
+
+void ses_auth_query(struct ses *s, const struct adit_auth_query *q)
+{
+    query_free(s);
+    snprintf(s->user, sizeof s->user, "%s", q->user);
+    split_user(s);
+    s->method = q->method;
+    s->message[0] = '\0';
+    s->chain_cause = ADIT_CAUSE_UNKNOWN_USER;
+    ses_put_str(s, ADIT_ATTR_USER, s->user);
+    ses_put_str(s, ADIT_ATTR_ACCOUNT, s->account);
+    plug_attr_api.del(s->attrs, ADIT_ATTR_DOMAIN);
+    if (*s->domain)
+        ses_put_str(s, ADIT_ATTR_DOMAIN, s->domain);
+    ses_put_u(s, ADIT_ATTR_METHOD, q->method);
+    s->query = query_copy(q);
+    if (!s->query) {
+        refuse(s, ADIT_CAUSE_RESOURCE, NULL);
+        return;
+    }
+    s->query->q.attrs = s->attrs;
+    ask_auth(s, NULL);
+}
+
+static void auth_done(void *u, int32_t status, const void *answer)
+{
+    struct ses *s = u;
+    const struct adit_auth_answer *a = answer;
+    if (!s->req)
+        return;                 /* cancelled: the session is on its way down */
+    s->req = 0;
+    uint32_t verdict = status || !a ? ADIT_VERDICT_ERROR : a->verdict;
+    if (a && a->message)
+        snprintf(s->message, sizeof s->message, "%s", a->message);
+    switch (verdict) {
+    case ADIT_VERDICT_ACCEPT:
+        s->phase = PH_POLICY;
+        s->answer = *a;
+        s->answer.attrs = NULL;
+        s->answer.message = NULL;
+        s->answer.state = NULL;
+        s->answer.state_len = 0;
+        s->answer.eap = NULL;
+        if (a->eap && a->eap_len <= sizeof s->answer_eap) {
+            memcpy(s->answer_eap, a->eap, a->eap_len);
+            s->answer.eap = s->answer_eap;
+        } else {
+            s->answer.eap_len = 0;
+        }
+        snprintf(s->authenticator, sizeof s->authenticator, "%s", plug_self(s->asking)->name);
+        ses_put_over(s, a->attrs);
+        ses_put_str(s, ADIT_ATTR_AUTHENTICATOR, s->authenticator);
+        ask_policy(s, NULL);
+        break;
+    case ADIT_VERDICT_CHALLENGE:
+        query_free(s);
+        ppp_auth_answer(s->ppp, a);
+        break;
+    case ADIT_VERDICT_REJECT:
+        refuse(s, a->cause ? a->cause : ADIT_CAUSE_AUTH_FAILED, NULL);
+        break;
+    case ADIT_VERDICT_ERROR:
+        s->chain_cause = ADIT_CAUSE_AUTH_UNAVAILABLE;
+        ask_auth(s, s->asking);
+        break;
+    default:
+        ask_auth(s, s->asking);
+        break;
+    }
+}
+
+static void ask_auth(struct ses *s, struct plug_inst *after)
+{
+    uint32_t method = s->query->q.method;
+    struct plug_inst *i = after;
+    while ((i = next_of(ADIT_KIND_AUTH, i))) {
+        const struct adit_auth *vt = plug_vtable(i);
+        /* a change of password is offered to whoever judged the password */
+        if (!(vt->methods & method))
+            continue;
+        s->asking = i;
+        adit_request req;
+        if (plug_ask(i, ses_conf_get()->answer_timeout_ms, auth_done, s, &req))
+            continue;
+        s->req = req;
+        vt->check(plug_self(i), req, &s->query->q);
+        return;
+    }
+    refuse(s, s->chain_cause, NULL);
+}
+
+/* ---- the chain of policies ------------------------------------------------------------------ */
+
+static uint32_t sessions_of(const struct ses *me)
+{
+    uint32_t n = 0;
+    for (struct ses *s = ses_next(NULL); s; s = ses_next(s))
+        if (s != me && !s->finished && s->phase >= PH_ADDR && !strcasecmp(s->account, me->account) &&
+            !strcasecmp(s->domain, me->domain))
+            n++;
+    return n;
+}
+
+static const char *enc_names(uint32_t set, char out[32])
+{
+    snprintf(out, 32, "%s%s%s%s", set & ADIT_ENC_NONE ? "none " : "", set & ADIT_ENC_40 ? "40 " : "",
+             set & ADIT_ENC_56 ? "56 " : "", set & ADIT_ENC_128 ? "128 " : "");
+    size_t n = strlen(out);
+    if (n)
+        out[n - 1] = '\0';
+    return out;
+}
+
+/* What profile, account and server say together; 0, or the cause with a text. */
+static uint32_t settle(struct ses *s, char text[256])
+{
+    char a[32], b[32];
+    uint64_t methods = ses_u(s, ADIT_ATTR_METHODS);
+    if (methods && !(methods & s->method)) {
+        snprintf(text, 256, "Policy '%s' does not permit the method that was used "
+                 "(profile.methods).", s->policy);
+        return ADIT_CAUSE_METHOD_REFUSED;
+    }
+    uint32_t server = s->tunnel->conf.encryption;
+    uint32_t profile = (uint32_t)ses_u(s, ADIT_ATTR_ENCRYPTION);
+    s->encryption = profile ? server & profile : server;
+    if (!s->encryption) {
+        snprintf(text, 256, "Policy '%s' permits encryption [%s], tunnel '%s' permits [%s]: "
+                 "nothing in common.", s->policy, enc_names(profile, a), s->tunnel->name,
+                 enc_names(server, b));
+        return ADIT_CAUSE_CONFLICT;
+    }
+    if (!(s->encryption & ADIT_ENC_NONE) && !s->answer.key_len) {
+        snprintf(text, 256, "Encryption is required, and the method that was used makes no keys: "
+                 "use MS-CHAPv2 or EAP-TLS.");
+        return ADIT_CAUSE_ENCRYPTION;
+    }
+    uint64_t limit = ses_u(s, ADIT_ATTR_SESSION_LIMIT);
+    if (limit && sessions_of(s) >= limit) {
+        snprintf(text, 256, "The account has %u sessions of the %llu that it may have.",
+                 sessions_of(s), (unsigned long long)limit);
+        return ADIT_CAUSE_SESSION_LIMIT;
+    }
+    return ADIT_CAUSE_NONE;
+}
+
+static void policy_done(void *u, int32_t status, const void *answer)
+{
+    struct ses *s = u;
+    const struct adit_policy_answer *a = answer;
+    if (!s->req)
+        return;
+    s->req = 0;
+    if (status || !a) {
+        s->chain_cause = ADIT_CAUSE_AUTH_UNAVAILABLE;
+        ask_policy(s, s->asking);
+        return;
+    }
+    if (!a->policy && !a->grant) {      /* this engine has none that matches */
+        if (a->cause && s->chain_cause == ADIT_CAUSE_NO_POLICY)
+            s->chain_cause = a->cause;
+        snprintf(s->refused, sizeof s->refused, "%s", a->why ? a->why : "");
+        ask_policy(s, s->asking);
+        return;
+    }
+    snprintf(s->policy, sizeof s->policy, "%s", a->policy ? a->policy : "");
+    if (!a->grant) {
+        refuse(s, a->cause ? a->cause : ADIT_CAUSE_POLICY_DENIED, a->why);
+        return;
+    }
+    ses_put_str(s, ADIT_ATTR_POLICY, s->policy);
+    ses_put_over(s, a->profile);
+    char text[256];
+    uint32_t cause = settle(s, text);
+    if (cause) {
+        refuse(s, cause, text);
+        return;
+    }
+    snprintf(s->refused, sizeof s->refused, "%s", a->why ? a->why : "");
+    accept_peer(s);
+}
+
+static void ask_policy(struct ses *s, struct plug_inst *after)
+{
+    struct plug_inst *i = after;
+    if (!after) {
+        s->chain_cause = ADIT_CAUSE_NO_POLICY;
+        s->policy[0] = '\0';
+        s->refused[0] = '\0';
+    }
+    while ((i = next_of(ADIT_KIND_POLICY, i))) {
+        const struct adit_policy *vt = plug_vtable(i);
+        s->asking = i;
+        adit_request req;
+        if (plug_ask(i, ses_conf_get()->answer_timeout_ms, policy_done, s, &req))
+            continue;
+        s->req = req;
+        vt->decide(plug_self(i), req, s->attrs);
+        return;
+    }
+    refuse(s, s->chain_cause, s->refused);
+}

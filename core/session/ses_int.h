@@ -1,0 +1,117 @@
+/* ses_int.h - one session, as the files of this room see it. */
+#ifndef SES_INT_H
+#define SES_INT_H
+
+#include <adit/list.h>
+#include <adit/plugin.h>
+#include "datapath/dp.h"
+#include "loop/loop.h"
+#include "ppp/ppp.h"
+#include "session/ses.h"
+
+enum phase { PH_IDLE, PH_LINK, PH_AUTH, PH_POLICY, PH_ADDR, PH_UP, PH_COUNT };
+
+struct ses_tunnel {
+    struct adit_node node;
+    struct plug_inst *inst;
+    struct ses_tunnel_conf conf;
+    char name[64];
+    uint32_t used;
+    uint64_t refused;
+    bool started;
+};
+
+/* An AUTH_QUERY, copied: the chain of authenticators may take its time. */
+struct ses_query {
+    struct adit_auth_query q;
+    size_t size;                /* of the whole block, for wiping */
+    uint8_t bytes[];
+};
+
+/* The session is the link: what the tunnel holds is this. */
+struct ses {
+    struct adit_node node;      /* in `all` */
+    struct adit_node ended;     /* in `ending`, until the round's end */
+    uint64_t number;
+    char id[32];
+    struct ses_tunnel *tunnel;
+    struct adit_self *self;     /* the tunnel's instance */
+    const struct adit_tunnel *vt;
+    void *call;
+    struct adit_addr our, peer;
+    char peer_host[64], calling[64], called[64];
+    uint32_t role, link_mtu;
+    bool secured;
+    char identity[128];
+
+    enum phase phase;
+    bool link_gone, hung_up, closing, finished;
+    uint32_t cause;
+    char text[256];
+
+    struct ppp *ppp;
+    struct loop_timer *ppp_timer, *limit_timer;
+    struct adit_attrs *attrs;   /* what is known; login attributes on top */
+
+    /* the rung AUTH */
+    struct ses_query *query;
+    struct plug_inst *asking;   /* the authenticator, policy or pool that is asked */
+    adit_request req;
+    struct adit_auth_answer answer;     /* accepted, waiting for the policy */
+    uint8_t answer_eap[2048];
+    uint32_t chain_cause;       /* what the chain will say when nobody accepts */
+    char message[128];
+    uint32_t refused_cause;     /* what the last answer refused with; NONE after an acceptance */
+    char refused[256];          /* and why, in a sentence */
+    char user[256], account[256], domain[128];
+    uint32_t method;
+    char policy[64], authenticator[64], pool[64];
+
+    /* the rung ADDRESS */
+    uint32_t encryption;        /* permitted, ADIT_ENC_* */
+    struct plug_inst *lease_from;
+    uint64_t lease;
+    struct adit_addr address, server_address, dns[2], wins[2];
+
+    /* the rung UP */
+    struct dp_port *port;
+    uint32_t mtu;
+    bool accounted, counted;
+    uint64_t since_wall, since_ms, up_wall, up_ms;
+    uint64_t session_timeout_ms, idle_timeout_ms;
+};
+
+/* the ladder (ses.c) */
+void ses_cause(struct ses *s, uint32_t cause, const char *text);
+void ses_end(struct ses *s, uint32_t cause, const char *text);
+void ses_refused(struct ses *s);                /* into the list of failures and the log */
+void ses_end_tunnel(struct ses_tunnel *t);      /* all its sessions, now */
+void ses_reap(struct ses_tunnel *t);            /* after its instance is gone */
+extern struct ses_total ses_totals;
+
+/* authentication and policy (ses_auth.c) */
+void ses_auth_query(struct ses *s, const struct adit_auth_query *q);
+void ses_auth_leave(struct ses *s);
+uint32_t ses_auth_methods(void);                /* that are enabled and that somebody can judge */
+void *ses_tls_context(void);                    /* SSL_CTX *, or NULL; ses_tls.c */
+int32_t ses_tls_open(const struct ses_conf *c);
+
+/* addresses (ses_addr.c) */
+void ses_addr_enter(struct ses *s);
+void ses_addr_leave(struct ses *s);
+
+/* up (ses_net.c) */
+void ses_net_enter(struct ses *s);
+void ses_net_leave(struct ses *s);
+
+/* attributes of the session, by type */
+const char *ses_str(const struct ses *s, uint32_t id);
+uint64_t ses_u(const struct ses *s, uint32_t id);
+const struct adit_addr *ses_address(const struct ses *s, uint32_t id, uint32_t nth);
+void ses_put_str(struct ses *s, uint32_t id, const char *v);
+void ses_put_u(struct ses *s, uint32_t id, uint64_t v);
+void ses_put_addr(struct ses *s, uint32_t id, const struct adit_addr *v);
+/* Puts a list over the session's: an attribute that it names replaces all values. */
+void ses_put_over(struct ses *s, const struct adit_attrs *over);
+
+#endif

@@ -1,0 +1,144 @@
+/* ses_net.c - the rung UP: packets, accounting, time limits.
+ *
+ * Knows:  what a session that is up needs, and undoing it.
+ * Leaves: packets to datapath and ppp, records to the accountants.
+ */
+#include "session/ses_int.h"
+
+#include <stdio.h>
+#include "base/addr.h"
+#include "diagnose/cause.h"
+#include "log/log.h"
+
+ADIT_EVENT(ev_up, "session.up", ADIT_LOG_NOTICE,
+           "A session is up: its client has an address and may send.",
+           "session user tunnel peer address pool method encryption policy mtu");
+ADIT_EVENT(ev_down, "session.down", ADIT_LOG_NOTICE,
+           "A session ended.",
+           "session user tunnel peer address code text duration_ms bytes_in bytes_out");
+
+static void on_tx(void *u, uint16_t proto, struct adit_frame **v, uint32_t n)
+{
+    struct ses *s = u;
+    ppp_tx(s->ppp, proto, v, n);
+}
+
+static const struct dp_ops ops = { on_tx };
+
+static void account(struct ses *s, int what)
+{
+    if (s->port) {
+        const struct dp_count *c = dp_count(s->port);
+        ses_put_u(s, ADIT_ATTR_BYTES_IN, c->rx_bytes);
+        ses_put_u(s, ADIT_ATTR_BYTES_OUT, c->tx_bytes);
+        ses_put_u(s, ADIT_ATTR_PACKETS_IN, c->rx_packets);
+        ses_put_u(s, ADIT_ATTR_PACKETS_OUT, c->tx_packets);
+    }
+    ses_put_u(s, ADIT_ATTR_DURATION, loop_now() - s->up_ms);
+    ses_put_u(s, ADIT_ATTR_CAUSE, s->cause);
+    for (struct plug_inst *i = plug_inst_next(NULL); i; i = plug_inst_next(i)) {
+        struct adit_self *self = plug_self(i);
+        if (self->kind != ADIT_KIND_ACCOUNTING)
+            continue;
+        const struct adit_accounting *vt = plug_vtable(i);
+        void (*verb)(struct adit_self *, const struct adit_attrs *) =
+            what == 0 ? vt->begin : what == 1 ? vt->interim : vt->end;
+        if (verb)
+            verb(self, s->attrs);
+    }
+}
+
+/* One timer looks at both limits, and sleeps until the nearer one could be due. */
+static void limits(void *u)
+{
+    struct ses *s = u;
+    if (s->finished || s->closing)
+        return;
+    uint64_t now = loop_now(), next = UINT64_MAX;
+    if (s->session_timeout_ms) {
+        uint64_t end = s->up_ms + s->session_timeout_ms;
+        if (now >= end) {
+            ses_drop(s, ADIT_CAUSE_SESSION_TIMEOUT, NULL);
+            return;
+        }
+        next = end - now;
+    }
+    if (s->idle_timeout_ms) {
+        const struct dp_count *c = dp_count(s->port);
+        uint64_t last = c->last_rx_ms > c->last_tx_ms ? c->last_rx_ms : c->last_tx_ms;
+        uint64_t end = (last > s->up_ms ? last : s->up_ms) + s->idle_timeout_ms;
+        if (now >= end) {
+            ses_drop(s, ADIT_CAUSE_IDLE_TIMEOUT, NULL);
+            return;
+        }
+        if (end - now < next)
+            next = end - now;
+    }
+    if (next != UINT64_MAX)
+        loop_timer_set(s->limit_timer, next);
+}
+
+void ses_net_enter(struct ses *s)
+{
+    struct ppp_info p;
+    char peer[ADDR_TEXT], address[ADDR_TEXT];
+    ppp_info(s->ppp, &p);
+    s->up_ms = loop_now();
+    s->up_wall = loop_wall();
+    s->mtu = p.peer_mru && p.peer_mru < ses_conf_get()->mtu ? p.peer_mru : ses_conf_get()->mtu;
+    if (s->link_mtu && s->link_mtu < s->mtu)
+        s->mtu = s->link_mtu;
+    uint64_t profile_mtu = ses_u(s, ADIT_ATTR_MTU);
+    if (profile_mtu >= 576 && profile_mtu < s->mtu)
+        s->mtu = (uint32_t)profile_mtu;
+    if (p.encryption)
+        s->mtu -= 4;            /* MPPE header and the protocol field inside */
+
+    struct adit_addr routes[64];
+    uint32_t n = 0;
+    const struct adit_addr *a;
+    while (n < 64 && (a = ses_address(s, ADIT_ATTR_ROUTE, n)))
+        routes[n++] = *a;
+    struct dp_attach at = { .address = s->address, .routes = routes, .route_count = n,
+                            .mtu = s->mtu, .who = s->id };
+    int rc = dp_attach(&at, &ops, s, &s->port);
+    if (rc) {
+        ses_drop(s, rc == ADIT_EEXIST ? ADIT_CAUSE_ADDRESS_TAKEN : ADIT_CAUSE_RESOURCE, NULL);
+        return;
+    }
+    s->session_timeout_ms = ses_u(s, ADIT_ATTR_SESSION_TIMEOUT);
+    s->idle_timeout_ms = ses_u(s, ADIT_ATTR_IDLE_TIMEOUT);
+    LOG_EVENT("session", &ev_up, ADIT_KV_S("session", s->id), ADIT_KV_S("user", s->user),
+              ADIT_KV_S("tunnel", s->self->name), ADIT_KV_S("peer", addr_text(&s->peer, peer)),
+              ADIT_KV_S("address", addr_text_host(&s->address, address)),
+              ADIT_KV_S("pool", s->pool), ADIT_KV_U("method", s->method),
+              ADIT_KV_U("encryption", p.encryption), ADIT_KV_S("policy", s->policy),
+              ADIT_KV_U("mtu", s->mtu));
+    account(s, 0);
+    s->accounted = true;
+    if (s->session_timeout_ms || s->idle_timeout_ms) {
+        s->limit_timer = loop_timer_new(limits, s);
+        limits(s);
+    }
+}
+
+void ses_net_leave(struct ses *s)
+{
+    char peer[ADDR_TEXT], address[ADDR_TEXT];
+    static const struct dp_count none;
+    const struct dp_count *c = s->port ? dp_count(s->port) : &none;
+    if (s->accounted) {
+        s->accounted = false;
+        account(s, 2);
+        LOG_EVENT("session", &ev_down, ADIT_KV_S("session", s->id), ADIT_KV_S("user", s->user),
+                  ADIT_KV_S("tunnel", s->self->name), ADIT_KV_S("peer", addr_text(&s->peer, peer)),
+                  ADIT_KV_S("address", addr_text_host(&s->address, address)),
+                  ADIT_KV_S("code", cause_code(s->cause)), ADIT_KV_S("text", s->text),
+                  ADIT_KV_U("duration_ms", loop_now() - s->up_ms),
+                  ADIT_KV_U("bytes_in", c->rx_bytes), ADIT_KV_U("bytes_out", c->tx_bytes));
+    }
+    dp_detach(s->port);
+    s->port = NULL;
+    if (s->limit_timer)
+        loop_timer_stop(s->limit_timer);
+}

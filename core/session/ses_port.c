@@ -1,0 +1,186 @@
+/* ses_port.c - the settings of section `ppp:`, and the ports of each tunnel.
+ *
+ * Knows:  how many calls a tunnel may have, and turning it on and off.
+ * Leaves: the calls themselves to ses.c.
+ */
+#include "session/ses_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include "log/log.h"
+
+ADIT_EVENT(ev_ports, "session.ports", ADIT_LOG_NOTICE,
+           "The ports of a tunnel changed; 0 turns its protocol off.", "tunnel ports used");
+
+static const struct adit_word auth_words[] = {
+    { "pap", ADIT_AUTH_PAP, 0 },           { "chap", ADIT_AUTH_CHAP, 0 },
+    { "mschapv1", ADIT_AUTH_MSCHAPV1, 0 }, { "mschapv2", ADIT_AUTH_MSCHAPV2, 0 },
+    { "eap-md5", ADIT_AUTH_EAP_MD5, 0 },   { "eap-mschapv2", ADIT_AUTH_EAP_MSCHAPV2, 0 },
+    { "eap-tls", ADIT_AUTH_EAP_TLS, 0 },   { "eap", ADIT_AUTH_EAP_RELAY, 0 },
+    { NULL, 0, 0 },
+};
+
+static const struct adit_word enc_words[] = {
+    { "none", ADIT_ENC_NONE, 0 }, { "40", ADIT_ENC_40, 0 },
+    { "56", ADIT_ENC_56, 0 },     { "128", ADIT_ENC_128, 0 },
+    { NULL, 0, 0 },
+};
+
+#define R ADIT_OPT_RELOAD
+#define A (ADIT_OPT_RELOAD | ADIT_OPT_ARRAY)
+// clang-format off
+const struct adit_opt ses_opts[] = {
+    ADIT_OPT_WORDS(FLAGS, ses_conf, auth, "auth", auth_words, "[mschapv2]", R, "Authentication methods that clients may use."),
+    ADIT_OPT_NUM(U32, ses_conf, mru, "mru", "1400", 128, 16384, R, "The largest PPP datagram that we ask clients to send, bytes."),
+    ADIT_OPT_NUM(U32, ses_conf, mtu, "mtu", "1400", 128, 16384, R, "The largest PPP datagram that we send, bytes."),
+    ADIT_OPT(MSEC, ses_conf, echo_ms, "echo-interval", "30s", R, "Silence after which the client is asked for a sign of life; 0: never."),
+    ADIT_OPT_NUM(U32, ses_conf, echo_failures, "echo-failures", "4", 1, 100, R, "Unanswered questions after which the client is gone."),
+    ADIT_OPT(MSEC, ses_conf, auth_timeout_ms, "auth-timeout", "30s", R, "Time that a client has to authenticate."),
+    ADIT_OPT(MSEC, ses_conf, answer_timeout_ms, "answer-timeout", "20s", R, "Time that an authenticator, policy or pool has to answer."),
+    ADIT_OPT(ADDR, ses_conf, dns, "dns", NULL, A, "DNS servers for clients; the first two count, those of the pool or profile go before."),
+    ADIT_OPT(ADDR, ses_conf, wins, "wins", NULL, A, "WINS servers for clients; the first two count."),
+    ADIT_OPT(PREFIX, ses_conf, routes, "routes", NULL, A, "Networks behind the server, told to clients that ask by DHCPINFORM (Windows)."),
+    ADIT_OPT(STR, ses_conf, dns_domain, "dns-domain", NULL, R, "DNS suffix, told to clients that ask by DHCPINFORM."),
+    ADIT_OPT(ADDR, ses_conf, server_address, "server-address", NULL, R, "Our address inside the tunnels; a pool may name another."),
+    ADIT_OPT(BOOL, ses_conf, ipv6, "ipv6", "no", R, "Negotiate IPv6 (IPV6CP) too."),
+    ADIT_OPT(BOOL, ses_conf, stateful, "mppe-stateful", "no", R, "Agree to stateful MPPE, which loses data with every lost packet."),
+    ADIT_OPT_NUM(U32, ses_conf, half_open, "half-open", "1024", 0, 0, R, "Calls that may wait for authentication at once; 0: any number."),
+    ADIT_OPT_NUM(U32, ses_conf, half_open_per_address, "half-open-per-address", "32", 0, 0, R, "The same, of one client address."),
+    ADIT_OPT(STR, ses_conf, name, "name", "adit", R, "Our name in CHAP challenges."),
+    ADIT_OPT(FILE, ses_conf, tls_certificate, "tls-certificate", NULL, R, "Certificate chain (PEM) for EAP-TLS."),
+    ADIT_OPT(FILE, ses_conf, tls_key, "tls-key", NULL, R, "Private key (PEM) for EAP-TLS."),
+    ADIT_OPT(FILE, ses_conf, tls_ca, "tls-ca", NULL, R, "Authorities (PEM) whose client certificates are accepted by EAP-TLS."),
+    ADIT_OPT_END
+};
+
+const struct adit_opt ses_tunnel_opts[] = {
+    ADIT_OPT(STR, ses_tunnel_conf, type, "type", NULL, ADIT_OPT_REQUIRED, "Which face: pptp, l2tp, ..."),
+    ADIT_OPT(STR, ses_tunnel_conf, name, "name", NULL, 0, "Name of the instance; by default its type."),
+    ADIT_OPT_NUM(U32, ses_tunnel_conf, ports, "ports", "128", 0, 0, R, "Simultaneous connections; 0 turns the protocol off."),
+    ADIT_OPT_WORDS(FLAGS, ses_tunnel_conf, encryption, "encryption", enc_words, NULL, R, "MPPE strengths that are permitted; by default 128 for PPTP, none and 128 for others."),
+    ADIT_OPT_END
+};
+// clang-format on
+#undef R
+#undef A
+
+const char *const ses_tunnel_keys[] = { "type", "name", "ports", "encryption", NULL };
+
+static struct ses_conf conf;
+static struct conf_mem *conf_mem;
+static struct adit_node tunnels = { &tunnels, &tunnels };
+
+int32_t ses_conf_read(const struct conf_node *ppp, const struct conf_err *err)
+{
+    struct ses_conf fresh;
+    struct conf_mem *mem = NULL;
+    int32_t rc = conf_fill(ppp, ses_opts, sizeof(struct adit_opt), NULL, sizeof fresh, &fresh,
+                           &mem, err);
+    if (!rc && !fresh.auth)
+        rc = conf_error(ppp, err, "ppp.auth names no method: nobody could connect; "
+                                  "write for instance auth: [mschapv2]");
+    if (!rc && fresh.auth & ADIT_AUTH_EAP_TLS &&
+        !(fresh.tls_certificate && fresh.tls_key && fresh.tls_ca))
+        rc = conf_error(ppp, err, "ppp.auth has eap-tls, which needs ppp.tls-certificate, "
+                                  "ppp.tls-key and ppp.tls-ca");
+    if (!rc)
+        rc = ses_tls_open(&fresh);
+    if (rc) {
+        conf_mem_free(mem);
+        return rc;
+    }
+    conf_mem_free(conf_mem);
+    conf = fresh;
+    conf_mem = mem;
+    return 0;
+}
+
+const struct ses_conf *ses_conf_get(void) { return &conf; }
+
+/* Turns the tunnel on or off as its number of ports says. */
+static int32_t follow(struct ses_tunnel *t)
+{
+    bool want = t->conf.ports > 0;
+    if (want == t->started)
+        return 0;
+    if (!want) {
+        plug_inst_stop(t->inst);
+        t->started = false;
+        return 0;
+    }
+    int32_t rc = plug_inst_start(t->inst);
+    t->started = rc == 0;
+    return rc;
+}
+
+static void take(struct ses_tunnel *t, const struct ses_tunnel_conf *c)
+{
+    const struct adit_tunnel *vt = plug_vtable(t->inst);
+    t->conf = *c;
+    t->conf.type = t->conf.name = NULL;         /* the caller's memory */
+    if (!t->conf.encryption)
+        t->conf.encryption = vt->encrypts ? ADIT_ENC_128 : ADIT_ENC_NONE | ADIT_ENC_128;
+}
+
+struct ses_tunnel *ses_tunnel_add(struct plug_inst *inst, const struct ses_tunnel_conf *c)
+{
+    struct ses_tunnel *t = calloc(1, sizeof *t);
+    if (!t)
+        return NULL;
+    t->inst = inst;
+    snprintf(t->name, sizeof t->name, "%s", plug_self(inst)->name);
+    take(t, c);
+    adit_list_add(&tunnels, &t->node);
+    follow(t);                  /* a failure is shown by `adit status`; the rest runs on */
+    return t;
+}
+
+int32_t ses_tunnel_set(struct ses_tunnel *t, const struct ses_tunnel_conf *c)
+{
+    if (c->ports != t->conf.ports)
+        LOG_EVENT("session", &ev_ports, ADIT_KV_S("tunnel", t->name),
+                  ADIT_KV_U("ports", c->ports), ADIT_KV_U("used", t->used));
+    take(t, c);
+    return follow(t);
+}
+
+int32_t ses_tunnel_ports(struct ses_tunnel *t, uint32_t ports)
+{
+    struct ses_tunnel_conf c = t->conf;
+    c.ports = ports;
+    return ses_tunnel_set(t, &c);
+}
+
+void ses_tunnel_del(struct ses_tunnel *t)
+{
+    ses_end_tunnel(t);
+    plug_inst_stop(t->inst);
+    plug_inst_free(t->inst);    /* ends its calls: link->down() for each */
+    ses_reap(t);
+    adit_list_del(&t->node);
+    free(t);
+}
+
+struct ses_tunnel *ses_tunnel_next(struct ses_tunnel *t)
+{
+    struct adit_node *n = t ? t->node.next : tunnels.next;
+    return n == &tunnels ? NULL : ADIT_OF(n, struct ses_tunnel, node);
+}
+
+struct ses_tunnel *ses_tunnel_find(const char *name)
+{
+    for (struct ses_tunnel *t = ses_tunnel_next(NULL); t; t = ses_tunnel_next(t))
+        if (!strcmp(t->name, name))
+            return t;
+    return NULL;
+}
+
+void ses_tunnel_info(const struct ses_tunnel *t, struct ses_tunnel_info *out)
+{
+    const struct adit_tunnel *vt = plug_vtable(t->inst);
+    *out = (struct ses_tunnel_info){ .name = t->name, .protocol = vt->protocol, .inst = t->inst,
+                                     .ports = t->conf.ports, .used = t->used,
+                                     .refused = t->refused };
+    for (struct ses *s = ses_next(NULL); s; s = ses_next(s))
+        out->connected += s->tunnel == t && s->phase == PH_UP;
+}
