@@ -159,6 +159,10 @@ struct adit_path_api {
      * payload. Equal sizes in a row leave as one super-datagram. Frames that
      * cannot be sent are dropped and counted by the host. */
     void (*tx)(struct adit_path *path, struct adit_frame **v, uint32_t n);
+    /* As open(), and names the one of our addresses that datagrams leave from:
+     * the one that the peer called, on a host with several. */
+    int32_t (*open_from)(struct adit_port *p, const struct adit_addr *our,
+                         const struct adit_addr *peer, struct adit_path **out);
 };
 
 /* ---- links ----------------------------------------------------------------- */
