@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#undef fail     /* an old name of check, and a member of struct adit_log_api */
+
 #define UNIT_MAIN(suite_)                                       \
     int main(void)                                               \
     {                                                            \

@@ -1,0 +1,82 @@
+/* fake_in.h - what the files of the fake host share. */
+#ifndef FAKE_IN_H
+#define FAKE_IN_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "fake.h"
+
+/* What belongs to an instance, for the reckoning at its end. */
+enum fake_owned {
+    OWN_TIMER, OWN_WORK, OWN_POST, OWN_LISTENER, OWN_STREAM, OWN_PORT, OWN_PATH, OWN_LINK,
+    OWN_REQUEST, OWN_COUNT
+};
+
+struct fake_verb {
+    char *name;
+    adit_verb_fn fn;
+    struct fake_verb *next;
+};
+
+struct fake_self {
+    struct adit_self self;      /* first: the plugin's handle is ours */
+    struct adit_node node;
+    const struct adit_face *face;
+    char *name;
+    void *conf;                 /* made from YAML; NULL: the test's own */
+    void *conf_mem;
+    uint64_t *counters;
+    struct fake_verb *verbs;
+    int32_t owned[OWN_COUNT];
+    bool dead;                  /* destroyed; kept so that late calls are seen */
+};
+
+void fake_trouble(const char *fmt, ...) ADIT_PRINTF(1, 2);
+void *fake_alloc(size_t n);     /* zeroed; never NULL */
+void *fake_dup(const void *p, size_t n);        /* exact size; n 0: one byte */
+char *fake_strdup(const char *s);               /* NULL stays NULL */
+/* The instance of a call; a trouble (and NULL) when it is none or is dead. */
+struct fake_self *fake_self_of(struct adit_self *self, const char *call);
+void fake_need(void);           /* begins the host when nobody did */
+void fake_set_code(int32_t code);
+void fake_set_error(const char *text);
+
+extern const struct adit_loop_api fake_loop_api;
+extern const struct adit_stream_api fake_stream_api;
+extern const struct adit_path_api fake_path_api;
+extern const struct adit_frame_api fake_frame_api;
+extern const struct adit_link_api fake_link_api;
+extern const struct adit_request_api fake_request_api;
+extern const struct adit_report_api fake_report_api;
+extern const struct adit_control_api fake_control_api;
+extern const struct adit_config_api fake_config_api;
+extern const struct adit_log_api fake_log_api;
+extern const struct adit_attr_api plug_attr_api;
+
+void fake_loop_begin(void);
+void fake_loop_end(void);
+void fake_net_begin(void);
+void fake_net_end(void);
+void fake_link_begin(void);
+void fake_link_end(void);
+void fake_log_begin(void);
+void fake_log_end(void);
+
+/* The conf struct of a face from YAML; NULL, a code and a sentence when it is wrong. */
+void *fake_conf_new(const struct adit_face *face, const char *yaml, void **mem);
+void fake_conf_free(void *conf, void *mem);
+
+/* Frames of bytes for the plugin; `room` bytes free on both sides. */
+struct fake_vector {
+    struct adit_frame *v[ADIT_VECTOR];
+    struct adit_frame f[ADIT_VECTOR];
+    uint8_t *buf[ADIT_VECTOR];
+    uint32_t n;
+};
+void fake_vector_init(struct fake_vector *x, const struct fake_bytes *v, uint32_t n, uint32_t room);
+void fake_vector_fini(struct fake_vector *x);
+/* True when the vector is well formed; else a trouble. */
+bool fake_vector_ok(const char *call, struct adit_frame **v, uint32_t n);
+
+#endif
