@@ -15,11 +15,15 @@ static const uint8_t identity[256] = {
     R64(0), R64(64), R64(128), R64(192)
 };
 
-#define KEY_STEP(s, j, i, k)                    \
+/* Eight steps at once: indices that are constants cost nothing. */
+#define EIGHT(X, ...) X(0, __VA_ARGS__); X(1, __VA_ARGS__); X(2, __VA_ARGS__); X(3, __VA_ARGS__); \
+                      X(4, __VA_ARGS__); X(5, __VA_ARGS__); X(6, __VA_ARGS__); X(7, __VA_ARGS__)
+
+#define KEY_STEP(n, at, s, j, k)                \
     do {                                        \
-        uint8_t t_ = (s)[i];                    \
-        (j) = (uint8_t)((j) + t_ + (k));        \
-        (s)[i] = (s)[j];                        \
+        uint8_t t_ = (at)[n];                   \
+        (j) = (uint8_t)((j) + t_ + (k)[n]);     \
+        (at)[n] = (s)[j];                       \
         (s)[j] = t_;                            \
     } while (0)
 
@@ -29,41 +33,43 @@ void rc4_init(struct rc4 *r, const uint8_t *key, size_t len)
     memcpy(r->s, identity, sizeof r->s);
     r->x = r->y = 0;
     if (len == 16 || len == 8) {
-        for (unsigned i = 0; i < 256; i += 8)
-            for (unsigned b = 0; b < 8; b++)
-                KEY_STEP(r->s, j, i + b, key[(i + b) & (len - 1)]);
+        for (unsigned i = 0; i < 256; i += 8) {
+            const uint8_t *k = key + (i & (len - 1));
+            uint8_t *at = r->s + i;
+            EIGHT(KEY_STEP, at, r->s, j, k);
+        }
         return;
     }
     for (unsigned i = 0; i < 256; i++)
-        KEY_STEP(r->s, j, i, key[i % len]);
+        KEY_STEP(0, r->s + i, r->s, j, key + i % len);
 }
 
-static inline uint8_t rc4_next(struct rc4 *r, uint8_t *x, uint8_t *y)
-{
-    uint8_t a = r->s[++*x];
-    *y = (uint8_t)(*y + a);
-    uint8_t b = r->s[*y];
-    r->s[*x] = b;
-    r->s[*y] = a;
-    return r->s[(uint8_t)(a + b)];
-}
+#define STREAM_STEP(n, at, s, y, out)           \
+    do {                                        \
+        uint8_t a_ = (at)[n], b_;               \
+        (y) = (uint8_t)((y) + a_);              \
+        b_ = (s)[y];                            \
+        (s)[y] = a_;                            \
+        (at)[n] = b_;                           \
+        (out)[n] ^= (s)[(uint8_t)(a_ + b_)];    \
+    } while (0)
 
 void rc4_xor(struct rc4 *r, uint8_t *data, size_t len)
 {
-    uint8_t x = r->x, y = r->y;
-    size_t i = 0;
-    for (; i + 8 <= len; i += 8) {
-        uint8_t k[8];
-        uint64_t a, b;
-        for (unsigned n = 0; n < 8; n++)
-            k[n] = rc4_next(r, &x, &y);
-        memcpy(&a, data + i, 8);
-        memcpy(&b, k, 8);
-        a ^= b;
-        memcpy(data + i, &a, 8);
+    uint8_t *s = r->s, x = r->x, y = r->y;
+    for (; len > 0 && (x + 1) % 8; len--, data++) {
+        x++;
+        STREAM_STEP(0, s + x, s, y, data);
     }
-    for (; i < len; i++)
-        data[i] ^= rc4_next(r, &x, &y);
+    for (; len >= 8; len -= 8, data += 8) {
+        uint8_t *at = s + (uint8_t)(x + 1);
+        EIGHT(STREAM_STEP, at, s, y, data);
+        x = (uint8_t)(x + 8);
+    }
+    for (; len > 0; len--, data++) {
+        x++;
+        STREAM_STEP(0, s + x, s, y, data);
+    }
     r->x = x;
     r->y = y;
 }
@@ -106,6 +112,12 @@ void mppe_new_key(const uint8_t start[16], uint8_t session[16], uint32_t len)
 
 /* The schedule of this key and that of the interim key of the next depend on
  * nothing of each other: in one loop the processor runs both in the time of one. */
+#define BOTH_STEP(n, a, b, ka, kb)              \
+    do {                                        \
+        KEY_STEP(n, a, r->s, j, ka);            \
+        KEY_STEP(n, b, next.s, k, kb);          \
+    } while (0)
+
 void mppe_step(const uint8_t start[16], uint8_t session[16], uint32_t len, uint32_t salt,
                struct rc4 *r)
 {
@@ -118,11 +130,11 @@ void mppe_step(const uint8_t start[16], uint8_t session[16], uint32_t len, uint3
     memcpy(r->s, identity, sizeof r->s);
     memcpy(next.s, identity, sizeof next.s);
     r->x = r->y = next.x = next.y = 0;
-    for (unsigned i = 0; i < 256; i += 8)
-        for (unsigned b = 0; b < 8; b++) {
-            KEY_STEP(r->s, j, i + b, session[(i + b) & (len - 1)]);
-            KEY_STEP(next.s, k, i + b, interim[(i + b) & (len - 1)]);
-        }
+    for (unsigned i = 0; i < 256; i += 8) {
+        const uint8_t *ka = session + (i & (len - 1)), *kb = interim + (i & (len - 1));
+        uint8_t *a = r->s + i, *b = next.s + i;
+        EIGHT(BOTH_STEP, a, b, ka, kb);
+    }
     memcpy(session, interim, len);
     rc4_xor(&next, session, len);
     memcpy(session, salts, salt < 3 ? salt : 3);
