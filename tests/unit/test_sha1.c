@@ -55,6 +55,7 @@ static __m128i emu_sha1rnds4(__m128i s, __m128i m, int f)
     return vector_of((struct words){ { d, c, b, a } });
 }
 
+#undef _mm_sha1rnds4_epu32             /* a macro in some compilers */
 #define _mm_sha1msg1_epu32 emu_sha1msg1
 #define _mm_sha1msg2_epu32 emu_sha1msg2
 #define _mm_sha1nexte_epu32 emu_sha1nexte
