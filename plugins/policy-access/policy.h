@@ -1,0 +1,114 @@
+/* policy.h - ordered policies: conditions, a permission, a profile; the decision.
+ *
+ *     struct pol_set *set;
+ *     if (pol_set_new(&conf->policies, &set, err) != 0) ...      // err: the sentence
+ *     struct pol_decision d;
+ *     pol_decide(set, &facts, &d);                               // d.grant, d.cause, d.why
+ *
+ * Knows:  what a condition compares, who overrides whom, why, in a sentence.
+ * Leaves: attributes, requests, clocks.
+ *
+ * The order is that of Windows: the first policy whose conditions all match
+ * decides, no later one is looked at, whatever it decides. No policy: denied.
+ */
+#ifndef POLICY_ACCESS_POLICY_H
+#define POLICY_ACCESS_POLICY_H
+
+#include <stdbool.h>
+#include <adit/abi.h>
+
+#define POL_MAX  1000u          /* policies in a set */
+#define POL_ERR  512u           /* bytes of a sentence about the configuration */
+#define POL_TEXT 256u           /* bytes of a list of values */
+#define POL_WHY  512u           /* bytes of the sentence of a decision */
+
+#define POL_ANY 0u              /* `secured` */
+#define POL_YES 1u
+#define POL_NO  2u
+
+/* What the option table fills in; absent is zero is "no such condition". */
+struct pol_when {
+    struct adit_array users, groups, protocols, tunnels;        /* const char * */
+    struct adit_array clients, called;                          /* struct adit_addr, networks */
+    struct adit_array hours, calling;                           /* const char * */
+    uint32_t methods;           /* ADIT_AUTH_* */
+    uint32_t secured;           /* POL_* */
+};
+
+/* Absent is zero is "the profile says nothing". */
+struct pol_profile {
+    uint32_t methods;           /* ADIT_AUTH_* */
+    uint32_t encryption;        /* ADIT_ENC_* */
+    uint64_t idle_ms, session_ms;
+    const char *pool, *filter_in, *filter_out, *message;
+    uint32_t mtu, session_limit;
+    struct adit_array hours;    /* const char * */
+    struct adit_array dns, wins, routes;                        /* struct adit_addr */
+    uint64_t rate_in_kbps, rate_out_kbps;
+};
+
+struct pol_conf {
+    const char *name;
+    struct pol_when when;
+    uint32_t grant;             /* 0 deny, 1 grant */
+    uint32_t ignore_account;
+    struct pol_profile profile;
+};
+
+/* What is known of a session. */
+struct pol_facts {
+    const char *user, *account, *domain, *protocol, *tunnel, *calling;      /* "" unknown */
+    const char *(*group)(const void *u, uint32_t nth);  /* NULL: no more */
+    const void *u;
+    struct adit_addr peer, our;         /* family NONE: unknown */
+    uint32_t method;            /* one ADIT_AUTH_* bit; 0 unknown */
+    uint32_t dialin;            /* ADIT_DIALIN_* */
+    uint64_t expiry_s;          /* since 1970; 0: never */
+    uint64_t now_s;             /* since 1970 */
+    uint32_t wday, minute;      /* of now, where the server is; Monday is 0 */
+    bool secured;
+    bool dry;                   /* a dry run: what is unknown is no reason to refuse */
+};
+
+struct pol_set;
+
+/* Borrows the array's items. 0; ADIT_ECONF or ADIT_ENOMEM and a sentence that
+ * names the policy and the setting. */
+int32_t pol_set_new(const struct adit_array *policies, struct pol_set **out, char err[POL_ERR]);
+void pol_set_free(struct pol_set *s);
+uint32_t pol_count(const struct pol_set *s);
+const struct pol_conf *pol_at(const struct pol_set *s, uint32_t i);
+
+/* A condition of a policy, held against the facts. */
+struct pol_cond {
+    const char *name;           /* of the option */
+    bool matched;
+    char wanted[POL_TEXT];      /* what the policy wants */
+    char actual[POL_TEXT];      /* what is */
+    char hit[POL_TEXT];         /* what of `wanted` matched, as in "group 'staff'" */
+};
+typedef void (*pol_cond_fn)(void *u, const struct pol_cond *c);
+
+/* Whether all conditions of policy i match. `fn` (NULL: none) hears each one;
+ * facts NULL: only what they want. */
+bool pol_matches(const struct pol_set *s, uint32_t i, const struct pol_facts *f, pol_cond_fn fn,
+                 void *u);
+
+struct pol_decision {
+    bool grant;
+    uint32_t cause;             /* ADIT_CAUSE_*; NONE when granted */
+    const struct pol_conf *policy;      /* that decided; NULL: none matched */
+    uint32_t index;
+    char why[POL_WHY];
+};
+void pol_decide(const struct pol_set *s, const struct pol_facts *f, struct pol_decision *d);
+
+/* Names of a set of bits, "mschapv2, eap-tls". */
+const char *pol_methods_text(uint32_t methods, char out[POL_TEXT]);
+const char *pol_encryption_text(uint32_t set, char out[POL_TEXT]);
+/* "*" and "?"; letters of either case are equal. */
+bool pol_glob(const char *pattern, const char *text);
+
+extern const struct adit_word pol_method_words[], pol_encryption_words[];
+
+#endif

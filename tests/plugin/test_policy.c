@@ -1,0 +1,394 @@
+/* test_policy.c - hours, patterns, and who decides: policy-access without a host. */
+#include <adit/attr.h>
+#include <adit/auth.h>
+#include <adit/cause.h>
+#include "../../plugins/policy-access/hours.h"
+#include "../../plugins/policy-access/policy.h"
+#include "../unit/unit.h"
+
+/* ---- hours ------------------------------------------------------------------- */
+
+START_TEST(hours_are_read)
+{
+    static const struct { const char *text; uint8_t days; int from, to; } t[] = {
+        { "mon-fri 08:00-18:00", 0x1f, 480, 1080 }, { "sat,sun", 0x60, 0, 1440 },
+        { "08:00-18:00", 0x7f, 480, 1080 },         { "fri-mon 22:00-06:00", 0x71, 1320, 360 },
+        { "MON,Wed-thu  00:00-24:00 ", 0x0d, 0, 1440 }, { " tue", 0x02, 0, 1440 },
+        { "sun-sun 12:00-00:00", 0x40, 720, 0 },
+    };
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct hours h;
+        const char *err;
+        ck_assert_msg(hours_parse(t[i].text, &h, &err), "%s: %s", t[i].text, err);
+        ck_assert_uint_eq(h.days, t[i].days);
+        ck_assert_int_eq(h.from, t[i].from);
+        ck_assert_int_eq(h.to, t[i].to);
+    }
+}
+END_TEST
+
+START_TEST(hours_that_are_none_are_refused)
+{
+    static const char *const t[] = {
+        "", " ", "monday", "mo", "mon-", "mon,", ",mon", "mon-fri-sat", "mon 8:00-18:00",
+        "mon 08:00", "mon 08:00-", "mon 08:00-18:00x", "mon08:00-18:00", "08:60-09:00",
+        "24:01-24:00", "25:00-26:00", "08:00-08:00", "24:00-06:00", "08:00 -18:00", "mon fri",
+        "\xff\xff", "08:00-18:00 mon", "-", "mon--fri",
+    };
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct hours h;
+        const char *err = NULL;
+        ck_assert_msg(!hours_parse(t[i], &h, &err), "'%s'", t[i]);
+        ck_assert_ptr_nonnull(err);
+    }
+    /* every beginning of a good one, in memory of its size */
+    static const char whole[] = "mon-fri,sun 08:00-18:00";
+    for (size_t n = 0; n < sizeof whole; n++) {
+        char *s = strndup(whole, n);
+        struct hours h;
+        const char *err;
+        hours_parse(s, &h, &err);
+        free(s);
+    }
+}
+END_TEST
+
+START_TEST(hours_match_at_their_edges)
+{
+    static const struct { const char *text; uint32_t wday, minute; bool in; } t[] = {
+        { "mon-fri 08:00-18:00", 0, 480, true },   { "mon-fri 08:00-18:00", 0, 479, false },
+        { "mon-fri 08:00-18:00", 4, 1079, true },  { "mon-fri 08:00-18:00", 4, 1080, false },
+        { "mon-fri 08:00-18:00", 5, 600, false },  { "fri 22:00-06:00", 4, 1400, true },
+        { "fri 22:00-06:00", 5, 359, true },       { "fri 22:00-06:00", 5, 360, false },
+        { "fri 22:00-06:00", 4, 100, false },      { "sun 22:00-06:00", 0, 0, true },
+        { "sat,sun", 6, 1439, true },              { "00:00-24:00", 3, 1439, true },
+    };
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct hours h;
+        const char *err;
+        ck_assert(hours_parse(t[i].text, &h, &err));
+        ck_assert_msg(hours_match(&h, t[i].wday, t[i].minute) == t[i].in, "%s at %u %u", t[i].text,
+                      t[i].wday, t[i].minute);
+    }
+}
+END_TEST
+
+START_TEST(patterns)
+{
+    static const struct { const char *pattern, *text; bool match; } t[] = {
+        { "anna", "Anna", true },   { "a*", "anna", true },    { "*", "", true },
+        { "a?na", "anna", true },   { "a?na", "ana", false },  { "*a", "anna", true },
+        { "a*b*c", "axxbyyc", true }, { "a*b*c", "axxbyy", false }, { "", "", true },
+        { "", "a", false },         { "a", "", false },        { "**", "x", true },
+        { "10.0.*.1", "10.0.77.1", true }, { "*ab", "aab", true },
+    };
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++)
+        ck_assert_msg(pol_glob(t[i].pattern, t[i].text) == t[i].match, "%s %s", t[i].pattern, t[i].text);
+}
+END_TEST
+
+/* ---- decisions ----------------------------------------------------------------- */
+
+#define STRS(...) { (const char *[]){ __VA_ARGS__ },                                       \
+                    sizeof((const char *[]){ __VA_ARGS__ }) / sizeof(char *), sizeof(char *) }
+#define NET(a_, b_, c_, d_, p_) { .family = ADIT_AF_IPV4, .prefix = p_, .ip = { a_, b_, c_, d_ } }
+#define ADDRS(...) { (struct adit_addr[]){ __VA_ARGS__ },                                  \
+                     sizeof((struct adit_addr[]){ __VA_ARGS__ }) / sizeof(struct adit_addr), \
+                     sizeof(struct adit_addr) }
+
+static const char *group(const void *u, uint32_t nth)
+{
+    const char *const *list = u;
+    for (uint32_t i = 0; i < nth; i++)
+        if (!list[i])
+            return NULL;
+    return list[nth];
+}
+
+/* Anna of the groups users and staff, by PPTP with MS-CHAPv2, on a Monday at 9:30. */
+static struct pol_facts anna(void)
+{
+    static const char *const groups[] = { "users", "Staff", NULL };
+    return (struct pol_facts){ .user = "CORP\\anna", .account = "anna", .domain = "CORP",
+                               .protocol = "pptp", .tunnel = "office", .calling = "192.0.2.7",
+                               .group = group, .u = groups, .peer = NET(192, 0, 2, 7, 32),
+                               .our = NET(10, 0, 0, 1, 32), .method = ADIT_AUTH_MSCHAPV2,
+                               .dialin = ADIT_DIALIN_POLICY, .now_s = 1000000, .wday = 0,
+                               .minute = 570 };
+}
+
+static struct pol_set *set_of(const struct pol_conf *c, uint32_t n)
+{
+    struct adit_array a = { c, n, sizeof *c };
+    struct pol_set *s = NULL;
+    char err[POL_ERR] = "";
+    int32_t rc = pol_set_new(&a, &s, err);
+    ck_assert_msg(rc == 0, "%s", err);
+    return s;
+}
+
+START_TEST(each_condition_matches_and_misses)
+{
+    const struct { struct pol_when hit, miss; const char *why; } t[] = {
+        { { .users = STRS("ann?") }, { .users = STRS("bert", "anna2") }, "user 'ann?'" },
+        { { .users = STRS("corp\\anna") }, { .users = STRS("OTHER\\anna") }, "user 'corp\\anna'" },
+        { { .users = STRS("anna@corp") }, { .users = STRS("anna@other") }, "user 'anna@corp'" },
+        { { .groups = STRS("admins", "staff") }, { .groups = STRS("admins") }, "group 'Staff'" },
+        { { .protocols = STRS("l2tp", "pptp") }, { .protocols = STRS("l2tp") }, "protocol 'pptp'" },
+        { { .tunnels = STRS("off*") }, { .tunnels = STRS("home") }, "tunnel 'off*'" },
+        { { .clients = ADDRS(NET(10, 0, 0, 0, 8), NET(192, 0, 2, 0, 29)) },
+          { .clients = ADDRS(NET(192, 0, 2, 8, 29)) }, "client address 192.0.2.0/29" },
+        { { .clients = ADDRS(NET(0, 0, 0, 0, 0)) }, { .clients = ADDRS({ .family = ADIT_AF_IPV6 }) },
+          "client address 0.0.0.0/0" },
+        { { .called = ADDRS(NET(10, 0, 0, 1, 32)) }, { .called = ADDRS(NET(10, 0, 0, 2, 32)) },
+          "called address 10.0.0.1/32" },
+        { { .hours = STRS("sat", "mon-fri 08:00-18:00") }, { .hours = STRS("mon 09:31-10:00") },
+          "hours mon-fri 08:00-18:00" },
+        { { .methods = ADIT_AUTH_MSCHAPV2 | ADIT_AUTH_PAP }, { .methods = ADIT_AUTH_PAP },
+          "method mschapv2" },
+        { { .calling = STRS("192.0.*") }, { .calling = STRS("+49*") }, "calling station '192.0.*'" },
+        { { .secured = POL_NO }, { .secured = POL_YES }, "not through IPsec" },
+    };
+    struct pol_facts f = anna();
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct pol_conf c[] = { { .name = "miss", .when = t[i].miss, .grant = 1 },
+                                { .name = "hit", .when = t[i].hit, .grant = 1 } };
+        struct pol_set *s = set_of(c, 2);
+        struct pol_decision d;
+        pol_decide(s, &f, &d);
+        ck_assert_msg(d.policy == &c[1], "%zu: %s", i, d.why);
+        ck_assert_msg(strstr(d.why, t[i].why) != NULL, "%s", d.why);
+        pol_set_free(s);
+    }
+    /* a wildcard for a domain is no wildcard for another one, nor for none */
+    struct pol_conf c[] = { { .name = "corp", .when = { .users = STRS("CORP\\*") }, .grant = 1 } };
+    struct pol_set *s = set_of(c, 1);
+    struct pol_decision d;
+    pol_decide(s, &f, &d);
+    ck_assert(d.grant);
+    f.domain = "";
+    f.user = "anna";
+    pol_decide(s, &f, &d);
+    ck_assert_uint_eq(d.cause, ADIT_CAUSE_NO_POLICY);
+    pol_set_free(s);
+}
+END_TEST
+
+/* peers.md section (g): the whole table of account and policy. */
+START_TEST(account_and_policy_together)
+{
+    static const struct {
+        const char *what;
+        uint32_t dialin, grant, ignore;
+        bool matches;
+        uint32_t cause;         /* NONE: granted */
+    } t[] = {
+        { "policy, grant",          ADIT_DIALIN_POLICY, 1, 0, true, ADIT_CAUSE_NONE },
+        { "policy, deny",           ADIT_DIALIN_POLICY, 0, 0, true, ADIT_CAUSE_POLICY_DENIED },
+        { "allow skips deny",       ADIT_DIALIN_ALLOW,  0, 0, true, ADIT_CAUSE_NONE },
+        { "allow, grant",           ADIT_DIALIN_ALLOW,  1, 0, true, ADIT_CAUSE_NONE },
+        { "deny wins over grant",   ADIT_DIALIN_DENY,   1, 0, true, ADIT_CAUSE_NO_PERMISSION },
+        { "deny, deny",             ADIT_DIALIN_DENY,   0, 0, true, ADIT_CAUSE_NO_PERMISSION },
+        { "ignored deny",           ADIT_DIALIN_DENY,   1, 1, true, ADIT_CAUSE_NONE },
+        { "ignored allow",          ADIT_DIALIN_ALLOW,  0, 1, true, ADIT_CAUSE_POLICY_DENIED },
+        { "allow needs a policy",   ADIT_DIALIN_ALLOW,  1, 0, false, ADIT_CAUSE_NO_POLICY },
+        { "deny without a policy",  ADIT_DIALIN_DENY,   1, 0, false, ADIT_CAUSE_NO_POLICY },
+        { "policy, none matches",   ADIT_DIALIN_POLICY, 1, 0, false, ADIT_CAUSE_NO_POLICY },
+    };
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct pol_conf c = { .name = "p", .grant = t[i].grant, .ignore_account = t[i].ignore,
+                              .when = { .users = STRS("anna") } };
+        struct pol_conf other = { .name = "p", .grant = t[i].grant, .when = { .users = STRS("bert") } };
+        struct pol_set *s = set_of(t[i].matches ? &c : &other, 1);
+        struct pol_facts f = anna();
+        struct pol_decision d;
+        f.dialin = t[i].dialin;
+        pol_decide(s, &f, &d);
+        ck_assert_msg(d.cause == t[i].cause, "%s: %s", t[i].what, d.why);
+        ck_assert_msg(d.grant == (t[i].cause == ADIT_CAUSE_NONE), "%s", t[i].what);
+        pol_set_free(s);
+    }
+}
+END_TEST
+
+START_TEST(no_policy_at_all_denies)
+{
+    struct pol_set *s = set_of(NULL, 0);
+    struct pol_facts f = anna();
+    struct pol_decision d;
+    f.dialin = ADIT_DIALIN_ALLOW;
+    pol_decide(s, &f, &d);
+    ck_assert(!d.grant);
+    ck_assert_uint_eq(d.cause, ADIT_CAUSE_NO_POLICY);
+    ck_assert_ptr_null(d.policy);
+    pol_set_free(s);
+}
+END_TEST
+
+START_TEST(the_first_match_decides_and_nothing_falls_through)
+{
+    struct pol_conf c[] = {
+        { .name = "others", .grant = 1, .when = { .users = STRS("bert") } },
+        { .name = "half", .grant = 1, .when = { .users = STRS("anna"), .protocols = STRS("l2tp") } },
+        { .name = "pap only", .grant = 1, .when = { .groups = STRS("staff") },
+          .profile = { .methods = ADIT_AUTH_PAP } },
+        { .name = "all", .grant = 1 },
+    };
+    struct pol_set *s = set_of(c, 4);
+    struct pol_facts f = anna();
+    struct pol_decision d;
+    pol_decide(s, &f, &d);
+    ck_assert_ptr_eq(d.policy, &c[2]);
+    ck_assert_uint_eq(d.cause, ADIT_CAUSE_METHOD_REFUSED);      /* though "all" would grant */
+    ck_assert_str_eq(d.why, "policy 'pap only' matches: group 'Staff'; permission grant; "
+                            "profile.methods permits pap, the client used mschapv2");
+    pol_set_free(s);
+}
+END_TEST
+
+START_TEST(the_sentence_says_what_matched)
+{
+    struct pol_conf c[] = {
+        { .name = "staff", .grant = 1, .when = { .groups = STRS("staff"),
+                                                 .hours = STRS("mon-fri 08:00-18:00") } },
+        { .name = "default" },
+    };
+    struct pol_set *s = set_of(c, 2);
+    struct pol_facts f = anna();
+    struct pol_decision d;
+    pol_decide(s, &f, &d);
+    ck_assert_str_eq(d.why, "policy 'staff' matches: group 'Staff', hours mon-fri 08:00-18:00; "
+                            "permission grant");
+    f.wday = 6;
+    pol_decide(s, &f, &d);
+    ck_assert_str_eq(d.why, "policy 'default' matches everyone; permission deny");
+    pol_set_free(s);
+}
+END_TEST
+
+START_TEST(constraints_hold_for_allowed_accounts_too)
+{
+    const struct {
+        struct pol_profile profile;
+        uint32_t method, dialin;
+        bool secured;
+        uint64_t expiry;
+        uint32_t cause;
+        const char *says;
+    } t[] = {
+        { { .methods = ADIT_AUTH_MSCHAPV2 }, ADIT_AUTH_PAP, ADIT_DIALIN_ALLOW, 0, 0,
+          ADIT_CAUSE_METHOD_REFUSED, "permits mschapv2, the client used pap" },
+        { { .encryption = ADIT_ENC_128 }, ADIT_AUTH_PAP, ADIT_DIALIN_POLICY, 0, 0,
+          ADIT_CAUSE_CONFLICT, "profile.encryption [128] demands encryption, and the method pap" },
+        { { .encryption = ADIT_ENC_128 | ADIT_ENC_NONE }, ADIT_AUTH_PAP, 0, 0, 0, ADIT_CAUSE_NONE, "" },
+        { { .encryption = ADIT_ENC_128 }, ADIT_AUTH_PAP, 0, true, 0, ADIT_CAUSE_NONE, "" },
+        { { .encryption = ADIT_ENC_40 }, ADIT_AUTH_EAP_MD5, 0, 0, 0, ADIT_CAUSE_CONFLICT, "eap-md5" },
+        { { .encryption = ADIT_ENC_40 }, ADIT_AUTH_CHAP, ADIT_DIALIN_ALLOW, 0, 0, ADIT_CAUSE_CONFLICT, "chap" },
+        { { .encryption = ADIT_ENC_128 }, ADIT_AUTH_EAP_TLS, 0, 0, 0, ADIT_CAUSE_NONE, "" },
+        { { .mtu = 1400 }, ADIT_AUTH_PAP, 0, 0, 1000000, ADIT_CAUSE_EXPIRED, "expired" },
+        { { .mtu = 1400 }, ADIT_AUTH_PAP, 0, 0, 1000001, ADIT_CAUSE_NONE, "" },
+        { { .hours = STRS("tue-sun") }, ADIT_AUTH_PAP, ADIT_DIALIN_ALLOW, 0, 0, ADIT_CAUSE_HOURS,
+          "profile.hours permits tue-sun, it is mon 09:30" },
+        { { .hours = STRS("tue", "mon 09:00-10:00") }, ADIT_AUTH_PAP, 0, 0, 0, ADIT_CAUSE_NONE, "" },
+        { { .methods = ADIT_AUTH_PAP }, 0, 0, 0, 0, ADIT_CAUSE_METHOD_REFUSED, "used none" },
+    };
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct pol_conf c = { .name = "p", .grant = 1, .profile = t[i].profile };
+        struct pol_set *s = set_of(&c, 1);
+        struct pol_facts f = anna();
+        struct pol_decision d;
+        f.method = t[i].method;
+        f.dialin = t[i].dialin;
+        f.secured = t[i].secured;
+        f.expiry_s = t[i].expiry;
+        pol_decide(s, &f, &d);
+        ck_assert_msg(d.cause == t[i].cause, "%zu: %s", i, d.why);
+        ck_assert_msg(strstr(d.why, t[i].says) != NULL, "%zu: %s", i, d.why);
+        f.dry = true;
+        pol_decide(s, &f, &d);
+        ck_assert_msg(d.cause == (f.method ? t[i].cause : ADIT_CAUSE_NONE), "%zu dry: %s", i, d.why);
+        pol_set_free(s);
+    }
+}
+END_TEST
+
+START_TEST(W15_keyless_methods_with_encryption_are_refused_at_load)
+{
+    const struct { struct pol_conf c[2]; uint32_t n; const char *says; } t[] = {
+        { { { .name = "p", .profile = { .methods = ADIT_AUTH_PAP | ADIT_AUTH_CHAP,
+                                        .encryption = ADIT_ENC_128 } } }, 1, "permits only pap, chap" },
+        { { { .name = "p", .when = { .hours = STRS("never") } } }, 1, "when.hours: 'never'" },
+        { { { .name = "p", .profile = { .hours = STRS("25:00-26:00") } } }, 1, "profile.hours" },
+        { { { .name = "" } }, 1, "1 to 63" },
+        { { { .name = NULL } }, 1, "1 to 63" },
+        { { { .name = "a" }, { .name = "A" } }, 2, "both named 'A'" },
+        { { { .name = "p", .when = { .groups = STRS("") } } }, 1, "when.groups has an empty entry" },
+        { { { .name = "p", .profile = { .dns = ADDRS({ .family = ADIT_AF_IPV6 }) } } }, 1, "profile.dns" },
+        { { { .name = "p", .profile = { .wins = ADDRS(NET(1, 1, 1, 1, 32), NET(1, 1, 1, 2, 32),
+                                                      NET(1, 1, 1, 3, 32)) } } }, 1, "names 3" },
+    };
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct adit_array a = { t[i].c, t[i].n, sizeof t[i].c[0] };
+        struct pol_set *s = NULL;
+        char err[POL_ERR] = "";
+        ck_assert_int_eq(pol_set_new(&a, &s, err), ADIT_ECONF);
+        ck_assert_msg(strstr(err, t[i].says) != NULL, "'%s' lacks '%s'", err, t[i].says);
+    }
+    struct pol_conf ok = { .name = "p", .when = { .secured = POL_YES },
+                           .profile = { .methods = ADIT_AUTH_PAP, .encryption = ADIT_ENC_128 } };
+    pol_set_free(set_of(&ok, 1));
+    struct adit_array many = { &ok, POL_MAX + 1, 0 };
+    struct pol_set *s = NULL;
+    char err[POL_ERR];
+    ck_assert_int_eq(pol_set_new(&many, &s, err), ADIT_ECONF);
+}
+END_TEST
+
+START_TEST(long_values_are_cut_and_never_overrun)
+{
+    char name[64], user[4096];
+    memset(name, 'n', sizeof name);
+    name[63] = '\0';
+    memset(user, 'u', sizeof user);
+    user[sizeof user - 1] = '\0';
+    const char *many[50];
+    for (size_t i = 0; i < 50; i++)
+        many[i] = user;
+    struct pol_conf c = { .name = name, .grant = 1,
+                          .when = { .users = { many, 50, sizeof(char *) },
+                                    .groups = { many, 50, sizeof(char *) },
+                                    .calling = { many, 50, sizeof(char *) } } };
+    const char *const groups[] = { user, user, NULL };
+    struct pol_set *s = set_of(&c, 1);
+    struct pol_facts f = anna();
+    struct pol_decision d;
+    f.user = f.account = f.calling = user;
+    f.domain = user;
+    f.u = groups;
+    pol_decide(s, &f, &d);
+    ck_assert(d.grant);
+    ck_assert_uint_lt(strlen(d.why), POL_WHY);
+    pol_set_free(s);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    static const TTest *tests[16];
+    size_t n = 0;
+    tests[n++] = hours_are_read;
+    tests[n++] = hours_that_are_none_are_refused;
+    tests[n++] = hours_match_at_their_edges;
+    tests[n++] = patterns;
+    tests[n++] = each_condition_matches_and_misses;
+    tests[n++] = account_and_policy_together;
+    tests[n++] = no_policy_at_all_denies;
+    tests[n++] = the_first_match_decides_and_nothing_falls_through;
+    tests[n++] = the_sentence_says_what_matched;
+    tests[n++] = constraints_hold_for_allowed_accounts_too;
+    tests[n++] = W15_keyless_methods_with_encryption_are_refused_at_load;
+    tests[n++] = long_values_are_cut_and_never_overrun;
+    return unit_suite("policy", tests);
+}
+
+UNIT_MAIN(suite)
