@@ -23,6 +23,8 @@ int32_t log_fail(const char *source, int32_t code, const char *fmt, ...) ADIT_PR
 void log_debug(const char *source, const char *fmt, ...) ADIT_PRINTF(2, 3);
 uint32_t log_allow(const struct adit_event *ev, uint32_t per_minute);
 
+/* `file` of SYSLOG and JOURNAL: another socket than the usual one; NULL: the
+ * usual one. A target that does not open leaves the old one in place. */
 /* One entry as the ring keeps it. `line` is key=value text. */
 struct log_entry {
     uint64_t seq, wall_ms;

@@ -29,9 +29,13 @@ void loop_timer_set(struct loop_timer *t, uint64_t after_ms);
 void loop_timer_stop(struct loop_timer *t);
 void loop_timer_free(struct loop_timer *t);
 
-/* ---- descriptors: level triggered ---- */
+/* ---- descriptors: level triggered ----
+ * LOOP_ERROR is told beside what was wanted, never wanted: the descriptor holds
+ * an error (an ICMP message, its error queue) that the next read reports or
+ * MSG_ERRQUEUE fetches. Take it, or ready() comes again at once. */
 #define LOOP_READ  1
 #define LOOP_WRITE 2
+#define LOOP_ERROR 4
 struct loop_fd;
 struct loop_fd *loop_fd_new(int fd, void (*ready)(void *u, int events), void *u);
 void loop_fd_want(struct loop_fd *f, int events);       /* 0: nothing */
@@ -47,11 +51,15 @@ struct loop_idle {
     uint8_t queued;             /* the loop's */
 };
 void loop_at_round_end(struct loop_idle *i);
+void loop_round_end_cancel(struct loop_idle *i);        /* before its owner is freed; fine when not queued */
 
 /* ---- signals, children, threads ---- */
 int loop_signal(int signum, void (*caught)(void *u, int signum), void *u);
-/* Runs argv[0] with `in` on its standard input; done(status of wait, output) once.
- * Output (stdout and stderr together) is at most 64 KB. */
+/* Runs argv[0] (searched in PATH) with `in` on its standard input; done(status
+ * as of wait(2), output) once, unless this returns an error. Output (stdout and
+ * stderr together) is at most 64 KB, the rest is dropped. A child that runs
+ * longer than LOOP_CHILD_MS is killed. */
+#define LOOP_CHILD_MS 60000
 int loop_child(const char *const argv[], const char *in, size_t in_len,
                void (*done)(void *u, int status, const char *out), void *u);
 struct loop_work;
@@ -70,7 +78,11 @@ int loop_unix_listen(const char *path, uint32_t mode,
                      void (*accept)(void *u, struct adit_stream *s), void *u,
                      struct adit_listener **out);
 /* Bytes that a stream may queue before tx() says ADIT_ENOSPC (64 KB by default). */
+#define LOOP_STREAM_BOUND 65536u
 void loop_stream_bound(struct adit_stream *s, uint32_t bytes);
+uint32_t loop_stream_queued(const struct adit_stream *s);
+/* Where a listener listens: its port when 0 was asked for. */
+void loop_listener_addr(const struct adit_listener *l, struct adit_addr *out);
 /* uid and gid of the peer of a Unix stream; 0 or ADIT_E*. */
 int loop_unix_peer(struct adit_stream *s, uint32_t *uid, uint32_t *gid);
 
