@@ -44,6 +44,9 @@ struct plug_object_info {
     uint32_t face_count;
 };
 void plug_object_info(const struct plug_object *o, struct plug_object_info *out);
+/* Forgets what was loaded; no instance may be left, the loop still runs. The
+ * objects stay mapped. */
+void plug_unload_all(void);
 const struct plug_face *plug_object_face(const struct plug_object *o, uint32_t i);
 
 const struct plug_face *plug_face(uint32_t kind, const char *type);     /* NULL: none offers it */
@@ -83,6 +86,29 @@ void plug_ask_cancel(adit_request req);                 /* done(ADIT_ECANCELED) 
 
 /* Verbs that plugins registered; NULL when there is none. */
 adit_verb_fn plug_verb(const struct plug_inst *i, const char *verb);
+/* The nth verb's name and sentence; NULL: not that many. */
+const char *plug_verb_nth(const struct plug_inst *i, uint32_t nth, const char **sentence);
+
+/* How an instance has behaved. */
+struct plug_stat {
+    uint64_t asked, answered, timed_out, cancelled;
+    uint64_t late;              /* answers that came after the end of their request */
+    uint64_t faults;            /* second answers, answers to nothing, nonsense */
+    uint64_t slowest_ms;        /* the answer that took longest */
+    uint64_t busy_ms;           /* the call that kept the main loop longest */
+};
+const struct plug_stat *plug_inst_stat(const struct plug_inst *i);
+
+/* A call into a plugin on the main loop, timed: it must not keep the loop.
+ *     PLUG_CALL(i, "check", vt->check(plug_self(i), req, &q)); */
+#define PLUG_CALL(i, what, ...)                                                   \
+    do {                                                                           \
+        uint64_t plug_at_ = plug_call_begin();                                     \
+        __VA_ARGS__;                                                               \
+        plug_call_end((i), (what), plug_at_);                                      \
+    } while (0)
+uint64_t plug_call_begin(void);
+void plug_call_end(struct plug_inst *i, const char *what, uint64_t at);
 
 extern const struct adit_request_api plug_request_api;
 extern const struct adit_control_api plug_control_api;
