@@ -333,6 +333,7 @@ static struct adit_self *started(struct adit_self *self)
     int32_t code = F.code;
     char error[sizeof F.error];
     memcpy(error, F.error, sizeof error);
+    fake_stop(self);            /* as the daemon does */
     self_end((struct fake_self *)self);
     memcpy(F.error, error, sizeof error);
     F.code = code;

@@ -7,8 +7,8 @@
  * The contract (every header of this folder obeys it):
  *  1. Every table and struct that crosses by pointer starts with its own size.
  *     Arrays of structs travel with the size of one element. The small value
- *     types (adit_addr, adit_value, adit_kv, adit_range, adit_array) are frozen
- *     for the whole of 1.x instead.
+ *     types (adit_addr, adit_value, adit_kv, adit_range, adit_array, adit_word,
+ *     adit_chunk) are frozen for the whole of 1.x instead.
  *  2. Fields are only appended; absent means zero means "default".
  *  3. Only fixed-width integers, pointers and opaque handles cross: no enum
  *     members, bit-fields, long, time_t, FILE *, uv_*.
@@ -180,6 +180,7 @@ struct adit_counter {
 #define ADIT_OPT_RELOAD   0x04u /* life->reload() takes a change of it */
 #define ADIT_OPT_ARRAY    0x08u /* struct adit_array of the type; item_size for TABLE */
 
+/* A word and its number. Frozen. */
 struct adit_word {
     const char *word;           /* NULL ends the list */
     uint32_t value;
@@ -239,11 +240,13 @@ struct adit_self {
     const char *name;           /* of the instance, unique in its kind */
     const void *conf;           /* the face's conf struct, filled by its options; owned by the host */
     void *instance;             /* the plugin's own; NULL at create */
-    uint64_t *counters;         /* one per declared counter; on the main loop's worker */
+    uint64_t *counters;         /* one per declared counter: adit_count() */
 };
 
-#define adit_count(self, i)        ((self)->counters[(i)]++)
-#define adit_count_n(self, i, n)   ((self)->counters[(i)] += (n))
+/* ANY THREAD: counts. On the data path, once a vector rather than once a frame. */
+#define adit_count_n(self, i, n) \
+    ((void)__atomic_fetch_add(&(self)->counters[(i)], (uint64_t)(n), __ATOMIC_RELAXED))
+#define adit_count(self, i)      adit_count_n((self), (i), 1)
 
 /* The life of an instance, the same for every kind; members may be NULL but
  * create. create -> start -> [reload ...] -> stop -> destroy. No call comes
@@ -254,14 +257,18 @@ struct adit_life {
      * 0, or a negative code after adit_fail() said why. */
     int32_t (*create)(struct adit_self *self);
     /* Begins to serve: binds, opens, listens. 0, or a code after adit_fail();
-     * may be called again after stop. */
+     * stop() is called then, so that half of it does not stay. May be called
+     * again after stop. */
     int32_t (*start)(struct adit_self *self);
     /* Options marked RELOAD changed; self->conf is still the old one and
      * becomes `conf` when this returns 0. */
     int32_t (*reload)(struct adit_self *self, const void *conf);
-    /* Takes no new work; what is up lives on. */
+    /* Takes no new work; what is up lives on. Also called after a start() that
+     * failed. */
     void (*stop)(struct adit_self *self);
-    /* Ends everything at once, frees the instance. */
+    /* Ends everything at once, frees the instance: every link is down, every
+     * request is answered, every handle is given back when it returns. Only
+     * work and posts that are under way still call, later (loop->work()). */
     void (*destroy)(struct adit_self *self);
     /* Writes what `adit plugins`, `adit pools` and the like show. */
     void (*status)(struct adit_self *self, struct adit_report *r);

@@ -56,11 +56,13 @@ struct adit_loop_api {
     void (*timer_stop)(struct adit_timer *t);
     void (*timer_free)(struct adit_timer *t);                       /* NULL is fine */
     /* run() on another thread, then done() on the main loop with 0, or with
-     * ADIT_ECANCELED when it never ran. done() always comes, once. */
+     * ADIT_ECANCELED when it never ran. done() always comes, once, also after
+     * destroy(): what `u` points to must not be the instance, but something
+     * that outlives it and learns that it is gone. */
     int32_t (*work)(struct adit_self *self, void (*run)(void *u),
                     void (*done)(void *u, int32_t status), void *u, struct adit_work **out);
     void (*work_cancel)(struct adit_work *w);
-    /* ANY THREAD: fn(u) on the main loop, soon. */
+    /* ANY THREAD: fn(u) on the main loop, soon; always, as above. */
     int32_t (*post)(struct adit_self *self, void (*fn)(void *u), void *u);
 };
 
@@ -222,8 +224,9 @@ typedef uint64_t adit_request;
 
 struct adit_request_api {
     uint32_t size;
-    /* The answer: status 0 with the kind's answer struct, or ADIT_E* with NULL.
-     * The answer is copied before done() returns. */
+    /* The answer: status 0 with the kind's answer struct; or ADIT_E* with NULL,
+     * or with an answer that only tells the cause. What the answer points to is
+     * borrowed until done() returns. */
     void (*done)(struct adit_self *self, adit_request req, int32_t status, const void *answer);
 };
 
@@ -268,6 +271,7 @@ struct adit_config_api {
 #define ADIT_SHA256 4           /* 32 */
 #define ADIT_SHA512 5           /* 64 */
 
+/* A piece of memory. Frozen. */
 struct adit_chunk {
     const void *p;
     uint64_t len;
