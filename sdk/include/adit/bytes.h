@@ -57,7 +57,7 @@ static inline uint8_t rd_u8(struct rd *r)
 static inline uint16_t rd_u16(struct rd *r)
 {
     const uint8_t *b = rd_bytes(r, 2);
-    return b ? (uint16_t)(b[0] << 8 | b[1]) : 0;
+    return b ? (uint16_t)((uint32_t)b[0] << 8 | b[1]) : 0;
 }
 
 static inline uint32_t rd_u32(struct rd *r)
