@@ -199,7 +199,7 @@ static void on_rx_data(void *u, uint16_t proto, struct adit_frame **v, uint32_t 
 {
     struct ses *s = u;
     if (s->port)
-        dp_rx(s->port, proto, v, n);
+        ses_net_rx(s, proto, v, n);
 }
 
 static void on_event(void *u, const struct ppp_event *ev)
@@ -483,6 +483,15 @@ void ses_end_tunnel(struct ses_tunnel *t)
         struct ses *s = ADIT_OF(n, struct ses, node);
         if (s->tunnel == t)
             ses_end(s, ADIT_CAUSE_ADMIN, "The tunnel was taken out of the configuration.");
+    }
+}
+
+void ses_forget(struct plug_inst *inst)
+{
+    ADIT_LIST_EACH(n, &all) {
+        struct ses *s = ADIT_OF(n, struct ses, node);
+        if (s->lease_from == inst)
+            s->lease_from = NULL;
     }
 }
 

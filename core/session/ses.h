@@ -58,6 +58,9 @@ struct ses_tunnel *ses_tunnel_add(struct plug_inst *inst, const struct ses_tunne
 int32_t ses_tunnel_set(struct ses_tunnel *t, const struct ses_tunnel_conf *conf);
 int32_t ses_tunnel_ports(struct ses_tunnel *t, uint32_t ports);
 void ses_tunnel_del(struct ses_tunnel *t);      /* ends its sessions first */
+/* An instance of another kind is about to be freed: what sessions have of it is
+ * let go (an address stays with its session). */
+void ses_forget(struct plug_inst *inst);
 struct ses_tunnel *ses_tunnel_find(const char *name);
 struct ses_tunnel *ses_tunnel_next(struct ses_tunnel *t);
 struct ses_tunnel_info {

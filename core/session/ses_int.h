@@ -7,6 +7,7 @@
 #include "datapath/dp.h"
 #include "loop/loop.h"
 #include "ppp/ppp.h"
+#include "session/inform.h"
 #include "session/ses.h"
 
 enum phase { PH_IDLE, PH_LINK, PH_AUTH, PH_POLICY, PH_ADDR, PH_UP, PH_COUNT };
@@ -75,6 +76,9 @@ struct ses {
 
     /* the rung UP */
     struct dp_port *port;
+    struct adit_node informed;  /* an answer to DHCPINFORM waits */
+    size_t inform_len;
+    uint8_t inform[ADIT_ROOM + INFORM_MAX + ADIT_ROOM];
     uint32_t mtu;
     bool accounted, counted;
     uint64_t since_wall, since_ms, up_wall, up_ms;
@@ -103,6 +107,7 @@ void ses_addr_leave(struct ses *s);
 /* up (ses_net.c) */
 void ses_net_enter(struct ses *s);
 void ses_net_leave(struct ses *s);
+void ses_net_rx(struct ses *s, uint16_t proto, struct adit_frame **v, uint32_t n);  /* DATA PATH */
 
 /* attributes of the session, by type */
 const char *ses_str(const struct ses *s, uint32_t id);

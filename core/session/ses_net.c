@@ -25,6 +25,65 @@ static void on_tx(void *u, uint16_t proto, struct adit_frame **v, uint32_t n)
 
 static const struct dp_ops ops = { on_tx };
 
+/* ---- DHCPINFORM (W18) -------------------------------------------------------- */
+
+/* Answers wait for the round's end: a packet may not be sent from inside a receive. */
+static struct adit_node informed = { &informed, &informed };
+
+static void send_answers(void *u)
+{
+    (void)u;
+    ADIT_LIST_EACH(n, &informed) {
+        struct ses *s = ADIT_OF(n, struct ses, informed);
+        struct adit_frame f = adit_frame_of(s->inform, sizeof s->inform, ADIT_ROOM, s->inform_len);
+        struct adit_frame *v[] = { &f };
+        adit_list_del(n);
+        if (s->port && !s->finished)
+            ppp_tx(s->ppp, PPP_IP, v, 1);
+    }
+}
+
+static struct loop_idle at_round_end = { .run = send_answers };
+
+static bool inform(struct ses *s, const struct adit_frame *f)
+{
+    const struct ses_conf *c = ses_conf_get();
+    struct adit_addr routes[32];
+    struct inform_facts facts = {
+        .client = s->address, .server = s->server_address, .dns = { s->dns[0], s->dns[1] },
+        .wins = { s->wins[0], s->wins[1] }, .routes = routes, .domain = c->dns_domain,
+    };
+    const char *domain = ses_str(s, ADIT_ATTR_DNS_DOMAIN);
+    if (domain)
+        facts.domain = domain;
+    for (; facts.route_count < 32 && facts.route_count < c->routes.count; facts.route_count++)
+        memcpy(&routes[facts.route_count],
+               (const char *)c->routes.items + facts.route_count * c->routes.stride,
+               sizeof routes[0]);
+    if (s->informed.next)
+        return true;            /* the answer to an earlier one is on its way */
+    s->inform_len = inform_answer(f->data, f->len, &facts, s->inform + ADIT_ROOM, INFORM_MAX);
+    if (!s->inform_len)
+        return false;
+    adit_list_add(&informed, &s->informed);
+    loop_at_round_end(&at_round_end);
+    return true;
+}
+
+/* DATA PATH: datagrams of the client; its DHCPINFORM is taken out, the rest goes on. */
+void ses_net_rx(struct ses *s, uint16_t proto, struct adit_frame **v, uint32_t n)
+{
+    uint32_t kept = 0;
+    if (proto == PPP_IP) {
+        for (uint32_t i = 0; i < n; i++)
+            if (!inform_is(v[i]->data, v[i]->len) || !inform(s, v[i]))
+                v[kept++] = v[i];
+        n = kept;
+    }
+    if (n)
+        dp_rx(s->port, proto, v, n);
+}
+
 static void account(struct ses *s, int what)
 {
     if (s->port) {
@@ -139,6 +198,7 @@ void ses_net_leave(struct ses *s)
     }
     dp_detach(s->port);
     s->port = NULL;
+    adit_list_del(&s->informed);
     if (s->limit_timer)
         loop_timer_stop(s->limit_timer);
 }
