@@ -220,8 +220,8 @@ void fake_events_forget(void);
 
 /* ---- services of other hands ----------------------------------------------------------- */
 
-/* The cryptography and the judge that plugins get. random() stays the fake's
- * own. */
+/* Other cryptography or another judge than the daemon's own, which plugins get
+ * by default. random() stays the fake's. NULL: as it is. */
 void fake_crypto(const struct adit_crypto_api *crypto, const struct adit_judge_api *judge);
 void fake_seed(uint64_t seed);          /* of random() */
 /* Frames: keep() that were not dropped. */

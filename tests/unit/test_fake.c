@@ -489,11 +489,31 @@ START_TEST(requests_end_once)
 }
 END_TEST
 
+START_TEST(cryptography_is_the_daemons)
+{
+    uint8_t out[16];
+    struct adit_chunk c[2] = { { "ab", 2 }, { "c", 1 } };
+    ck_assert_int_eq(fake_host()->crypto->digest(ADIT_MD5, c, 2, out), 0);
+    ck_assert_mem_eq(out, "\x90\x01\x50\x98\x3c\xd2\x4f\xb0\xd6\x96\x3f\x7d\x28\xe1\x7f\x72", 16);
+    struct adit_auth_query q = { .size = sizeof q, .method = ADIT_AUTH_PAP, .user = "ann",
+                                 .password = (const uint8_t *)"secret", .password_len = 6 };
+    struct adit_secret_view s = { .size = sizeof s, .clear = "secret", .clear_len = 6 };
+    struct adit_auth_answer a = { .size = sizeof a };
+    fake_host()->judge->judge(&q, &s, &a);
+    ck_assert_uint_eq(a.verdict, ADIT_VERDICT_ACCEPT);
+    q.password_len = 5;
+    fake_host()->judge->judge(&q, &s, &a);
+    ck_assert_uint_eq(a.verdict, ADIT_VERDICT_REJECT);
+    fake_end();
+}
+END_TEST
+
 static Suite *suite(void)
 {
     const TTest *const tests[] = { timers_fire_in_virtual_time, streams_both_ways,
         connects_of_the_plugin, datagrams_links_and_paths, work_and_posts, misuse_is_a_trouble,
-        failures_are_undone, random_is_the_same_in_every_run, requests_end_once, NULL };
+        failures_are_undone, random_is_the_same_in_every_run, requests_end_once,
+        cryptography_is_the_daemons, NULL };
     return unit_suite("fake", tests);
 }
 UNIT_MAIN(suite)
