@@ -123,7 +123,7 @@ const char *fake_addr_text(const struct adit_addr *a)
 
 void fake_seed(uint64_t seed) { F.random = seed; }
 
-static void crypto_random(void *out, uint32_t len)
+static void seeded_random(void *out, uint32_t len)
 {
     uint8_t *b = out;
     while (len--) {             /* splitmix64, a byte at a time */
@@ -140,7 +140,7 @@ void fake_crypto(const struct adit_crypto_api *crypto, const struct adit_judge_a
     if (crypto)
         F.crypto = *crypto;
     F.crypto.size = sizeof F.crypto;
-    F.crypto.random = crypto_random;
+    F.crypto.random = seeded_random;
     if (judge)
         F.judge = *judge;
     F.judge.size = sizeof F.judge;
