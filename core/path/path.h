@@ -8,17 +8,46 @@
 #define PATH_H
 
 #include <adit/host.h>
+#include <adit/security.h>
 
 extern const struct adit_path_api path_api;
 extern const struct adit_frame_api path_frame_api;
 
 /* Called (once a round of reads) before buffers are reused: dp_flush() and the
- * tunnels' flush() hang here. */
+ * tunnels' flush() hang here. The same pair twice is once. A frame that was
+ * dropped (frame->drop) in a round keeps its bytes until these have run. */
 void path_on_flush(void (*flush)(void *u), void *u);
+void path_off_flush(void (*flush)(void *u), void *u);
 
 struct path_stat {
     uint64_t rx_datagrams, rx_reads, tx_datagrams, tx_sends, tx_errors, rx_unsecured;
+    uint64_t rx_bad;            /* truncated, without a source, addressed to many */
+    uint64_t tx_dropped;        /* datagrams that did not leave, whatever the reason */
+    uint64_t tx_waits;          /* times that a full socket was waited for */
+    uint64_t paths, held;       /* now: known, and held by somebody */
 };
 const struct path_stat *path_stat(void);
+
+/* ---- a security layer's place, below every port (adit/security.h) ----
+ *
+ *     path_security(self, &ipsec);          // cover() comes for each port
+ *     path_deliver(port, self, &info, &our, &peer, v, n);     // opened datagrams
+ *       -> sec->tx(self, info, path, v, n)  // what leaves on such a path
+ *     path_security_end(self, info.handle); // the association is gone
+ *
+ * `info` is copied; associations are known by their handle. */
+int32_t path_security(struct adit_self *self, const struct adit_security *sec);
+void path_security_off(struct adit_self *self);         /* every association ends */
+/* DATA PATH: at most ADIT_VECTOR datagrams of one peer. */
+void path_deliver(struct adit_port *port, struct adit_self *self,
+                  const struct adit_security_info *info, const struct adit_addr *our,
+                  const struct adit_addr *peer, struct adit_frame **v, uint32_t n);
+void path_security_end(struct adit_self *self, const void *handle);
+/* A held path through an association, for one who calls. */
+int32_t path_open_secure(struct adit_port *port, struct adit_self *self,
+                         const struct adit_security_info *info, const struct adit_addr *our,
+                         const struct adit_addr *peer, struct adit_path **out);
+/* The port that is bound to an address (or to every address); NULL: none. */
+struct adit_port *path_port(uint32_t protocol, const struct adit_addr *at);
 
 #endif

@@ -1,0 +1,111 @@
+/* path_int.h - what the files of this room share. */
+#ifndef PATH_INT_H
+#define PATH_INT_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <adit/list.h>
+#include "path/path.h"
+
+struct loop_fd;
+
+/* of one family; a port has at most two */
+struct path_sock {
+    int fd;                     /* -1: none */
+    sa_family_t family;
+    bool gso;                   /* UDP_SEGMENT is worth a try */
+    struct loop_fd *watch;
+    struct adit_port *port;
+};
+
+struct adit_port {
+    struct adit_node node;      /* in path_ports; not when closed */
+    struct adit_self *self;
+    uint32_t protocol, flags;
+    struct adit_addr at;
+    struct adit_path_ops ops;
+    void *u;
+    struct path_sock sock[2];
+    uint32_t refs;              /* whoever bound it, paths, a read under way */
+    bool closed;
+};
+
+/* A security association as the host keeps it. */
+struct path_assoc {
+    struct adit_node node;      /* in its layer */
+    struct path_layer *layer;
+    struct adit_security_info info;
+    struct adit_node paths;
+    uint32_t refs;              /* paths */
+    bool used;                  /* some path of it was held: unused() will be said */
+    bool ended;
+};
+
+#define PATH_ASSOC_BITS 10u
+
+struct path_layer {
+    struct adit_node node;
+    struct adit_self *self;
+    const struct adit_security *sec;
+    struct adit_hash assocs;    /* by handle */
+    struct adit_node buckets[1u << PATH_ASSOC_BITS];
+};
+
+#define PATH_CTL (CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t)))
+
+struct path {
+    struct adit_path pub;       /* what plugins see */
+    struct adit_node node;      /* in the hash */
+    struct adit_node in_assoc;
+    uint32_t hash;
+    uint32_t refs;              /* holds */
+    uint32_t busy;              /* inside a delivery */
+    bool gone;
+    struct adit_port *port;
+    struct path_assoc *assoc;   /* NULL: clear */
+    /* receiving: frames of this batch, as numbers + 1 */
+    uint32_t first, last;
+    struct path *touched;
+    /* sending */
+    struct sockaddr_storage to;
+    socklen_t to_len;
+    uint32_t ctl_len;           /* of the packet info at the front of ctl */
+    _Alignas(struct cmsghdr) uint8_t ctl[PATH_CTL];
+    uint32_t gso_most;          /* longer segments do not leave by GSO */
+    uint64_t gso_again_ms;      /* until then */
+};
+
+#define PATH_OF(p) ((struct path *)(void *)(p))         /* pub is first */
+
+extern struct path_stat path_stats;
+extern struct adit_node path_ports;
+
+/* path.c */
+struct path *path_find(struct adit_port *port, struct path_assoc *assoc,
+                       const struct adit_addr *our, const struct adit_addr *peer, bool make);
+void path_idle(struct path *p);                 /* nobody needs it? then it goes */
+void path_hand(struct path *p, struct adit_frame **v, uint32_t n);
+bool path_refuses_clear(struct adit_port *port, const struct adit_addr *our,
+                        const struct adit_addr *peer, uint32_t n);
+void path_port_unref(struct adit_port *port);
+void path_flush(void);
+
+/* path_sock.c: sockets, batches in */
+int32_t path_sock_open(struct path_sock *s, struct adit_port *port, sa_family_t family);
+void path_sock_close(struct path_sock *s);
+/* The MTU of the route to a peer (0: no route) and the address that it would be
+ * sent from. */
+uint32_t path_route(const struct adit_addr *peer, struct adit_addr *our);
+
+/* Waits a little for room in a full socket; false: not any more. */
+bool path_sock_wait(const struct path_sock *s);
+
+/* path_tx.c: batches out */
+void path_tx_prepare(struct path *p);
+void path_tx_clear(struct path *p, struct adit_frame **v, uint32_t n);
+
+/* path_frame.c */
+void path_frames_recycle(void);
+
+#endif
