@@ -7,7 +7,9 @@
  * that a flood from invented senders costs no memory.
  */
 #include "path/path_int.h"
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include "base/addr.h"
 #include "crypto/crypto.h"
 #include "log/log.h"
@@ -189,6 +191,7 @@ void path_idle(struct path *p)
     if (p->refs || p->busy)
         return;
     adit_hash_del(&paths, &p->node);
+    adit_list_del(&p->calling);
     path_stats.paths--;
     if (p->assoc) {
         adit_list_del(&p->in_assoc);
@@ -393,7 +396,21 @@ static int32_t open_path(struct adit_port *port, struct path_assoc *assoc,
     if (!p)
         return ADIT_ENOMEM;
     *out = hold(&p->pub);
+    if (!assoc && p->refs == 1)
+        path_sock_errors(&port->sock[to.family == ADIT_AF_IPV6], p);
     return 0;
+}
+
+void path_gone(struct path *p)
+{
+    p->gone = true;
+    adit_list_del(&p->calling);
+    if (!p->refs || p->port->closed || !p->port->ops.gone)
+        return;
+    p->busy++;
+    p->port->ops.gone(p->port->u, &p->pub);
+    p->busy--;
+    path_idle(p);
 }
 
 static int32_t api_open_from(struct adit_port *port, const struct adit_addr *our,
@@ -502,11 +519,8 @@ static void assoc_end(struct path_assoc *a)
         ADIT_LIST_EACH(n, &a->paths) {
             struct path *p = ADIT_OF(n, struct path, in_assoc);
             adit_list_del(n);               /* each is told once */
-            if (p->refs && !p->port->closed && p->port->ops.gone) {
-                p->busy++;
-                p->port->ops.gone(p->port->u, &p->pub);
-                p->busy--;
-                path_idle(p);
+            if (p->refs) {
+                path_gone(p);
                 more = true;                /* the list may have changed under us */
                 break;
             }

@@ -17,6 +17,7 @@ struct path_sock {
     bool gso;                   /* UDP_SEGMENT is worth a try */
     struct loop_fd *watch;
     struct adit_port *port;
+    struct adit_node calling;   /* paths that wait for a first answer */
 };
 
 struct adit_port {
@@ -58,6 +59,7 @@ struct path {
     struct adit_path pub;       /* what plugins see */
     struct adit_node node;      /* in the hash */
     struct adit_node in_assoc;
+    struct adit_node calling;   /* opened by us and never answered */
     uint32_t hash;
     uint32_t refs;              /* holds */
     uint32_t busy;              /* inside a delivery */
@@ -88,6 +90,7 @@ void path_idle(struct path *p);                 /* nobody needs it? then it goes
 void path_hand(struct path *p, struct adit_frame **v, uint32_t n);
 bool path_refuses_clear(struct adit_port *port, const struct adit_addr *our,
                         const struct adit_addr *peer, uint32_t n);
+void path_gone(struct path *p);                 /* tells whoever holds it */
 void path_port_unref(struct adit_port *port);
 void path_flush(void);
 
@@ -98,6 +101,8 @@ void path_sock_close(struct path_sock *s);
  * sent from. */
 uint32_t path_route(const struct adit_addr *peer, struct adit_addr *our);
 
+/* ICMP errors about this path count from now on, until its peer answered. */
+void path_sock_errors(struct path_sock *s, struct path *p);
 /* Waits a little for room in a full socket; false: not any more. */
 bool path_sock_wait(const struct path_sock *s);
 

@@ -5,6 +5,7 @@
  */
 #include "path/path_int.h"
 #include <errno.h>
+#include <linux/errqueue.h>
 #include <netinet/udp.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -59,6 +60,11 @@ static int32_t code_of(int err)
     case ENOMEM: case ENOBUFS: return ADIT_ENOMEM;
     default:            return ADIT_EIO;
     }
+}
+
+static void set_int(int fd, int level, int name, int v)
+{
+    (void)setsockopt(fd, level, name, &v, sizeof v);
 }
 
 /* ---- from bytes to paths ---------------------------------------------------------- */
@@ -202,6 +208,7 @@ static void take(struct path_sock *s, uint32_t i, struct path **last)
         return;
     }
     *last = p;
+    adit_list_del(&p->calling);
     do {
         uint32_t part = len < segment ? len : segment;
         add_frame(p, data, part);
@@ -226,15 +233,68 @@ static int read_batch(struct path_sock *s, uint32_t msgs)
     return n;
 }
 
+/* ICMP errors can be forged by anybody who guesses two ports, so they end only
+ * a call that has not been answered yet; keep-alives watch the others. */
+static void read_errors(struct path_sock *s)
+{
+    for (;;) {
+        uint8_t ctl[512], data[64];
+        struct sockaddr_storage to;
+        struct iovec iov = { data, sizeof data };
+        struct msghdr m = { .msg_name = &to, .msg_namelen = sizeof to, .msg_iov = &iov, .msg_iovlen = 1,
+                            .msg_control = ctl, .msg_controllen = sizeof ctl };
+        if (recvmsg(s->fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+            break;
+        int err = 0;
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
+            struct sock_extended_err e;
+            if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
+                (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR)) {
+                memcpy(&e, CMSG_DATA(c), sizeof e);
+                if (e.ee_origin == SO_EE_ORIGIN_ICMP || e.ee_origin == SO_EE_ORIGIN_ICMP6)
+                    err = (int)e.ee_errno;
+            }
+        }
+        struct adit_addr peer;
+        addr_of_sa((struct sockaddr *)&to, &peer);
+        if (err != ECONNREFUSED && err != EHOSTUNREACH && err != ENETUNREACH && err != ENOPROTOOPT)
+            continue;
+        ADIT_LIST_EACH(n, &s->calling) {
+            struct path *p = ADIT_OF(n, struct path, calling);
+            if (memcmp(p->pub.peer.ip, peer.ip, sizeof peer.ip) == 0 &&
+                (p->pub.peer.port == 0 || p->pub.peer.port == peer.port)) {
+                path_gone(p);
+                break;
+            }
+        }
+        if (s->fd < 0)
+            return;
+    }
+    int err;
+    socklen_t len = sizeof err;
+    (void)getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &err, &len);
+}
+
+void path_sock_errors(struct path_sock *s, struct path *p)
+{
+    if (!p->calling.next)
+        adit_list_add(&s->calling, &p->calling);
+    set_int(s->fd, s->family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
+            s->family == AF_INET ? IP_RECVERR : IPV6_RECVERR, 1);
+}
+
 static void ready(void *u, int events)
 {
     struct path_sock *s = u;
     struct adit_port *port = s->port;
     uint32_t msgs = port->protocol == ADIT_PROTO_UDP ? MSGS_GRO : MSGS;
-    (void)events;
     port->refs++;               /* it may be unbound by what it delivers */
+    if (events & LOOP_ERROR)
+        read_errors(s);
     for (int round = 0; round < ROUNDS && !port->closed; round++) {
         int n = read_batch(s, msgs);
+        if (n < 0 && errno != EAGAIN && errno != EBADF)
+            continue;           /* an error about something that was sent */
         if (n <= 0)
             break;
         path_stats.rx_reads++;
@@ -250,11 +310,6 @@ static void ready(void *u, int events)
 }
 
 /* ---- sockets ------------------------------------------------------------------------ */
-
-static void set_int(int fd, int level, int name, int v)
-{
-    (void)setsockopt(fd, level, name, &v, sizeof v);
-}
 
 /* The path may lose big datagrams silently, so DF stays off: a datagram above
  * the path MTU is fragmented on its way instead of vanishing. */
@@ -323,6 +378,7 @@ int32_t path_sock_open(struct path_sock *s, struct adit_port *port, sa_family_t 
         rx.touched_end = &rx.touched;
     }
     bool udp = port->protocol == ADIT_PROTO_UDP;
+    adit_list_init(&s->calling);
     s->port = port;
     s->family = family;
     s->fd = socket(family, (udp ? SOCK_DGRAM : SOCK_RAW) | SOCK_CLOEXEC | SOCK_NONBLOCK,
@@ -349,6 +405,8 @@ int32_t path_sock_open(struct path_sock *s, struct adit_port *port, sa_family_t 
 
 void path_sock_close(struct path_sock *s)
 {
+    while (s->calling.next && !adit_list_empty(&s->calling))
+        adit_list_del(s->calling.next);
     if (s->watch)
         loop_fd_free(s->watch);
     s->watch = NULL;

@@ -5,6 +5,7 @@
  */
 #include "path/path_int.h"
 #include <errno.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <sys/uio.h>
 #include "base/addr.h"
