@@ -113,7 +113,7 @@ void plug_call_end(struct plug_inst *i, const char *what, uint64_t at);
 extern const struct adit_request_api plug_request_api;
 extern const struct adit_control_api plug_control_api;
 extern const struct adit_log_api plug_log_api;          /* over log.h */
-extern const struct adit_config_api plug_config_api;    /* over conf.h */
+extern const struct adit_config_api plug_config_api;    /* core/config/conf_api.c */
 extern const struct adit_attr_api plug_attr_api;        /* core/base/attr.c */
 
 #endif
