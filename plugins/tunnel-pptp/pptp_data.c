@@ -182,19 +182,24 @@ static void run_pop(struct run *r)
         run_add(r, f, true);
 }
 
+static void count_up(struct pptp *p, enum pptp_count which, uint64_t now, uint64_t *told)
+{
+    if (now != *told)
+        adit_count_n(p->self, which, now - *told);
+    *told = now;
+}
+
 static void tell(struct pptp_line *l)
 {
-    struct pptp *p = l->p;
     const struct pptp_gre_stat *s = &l->gre.stat;
     struct pptp_gre_stat *t = &l->told;
 
-    adit_count_n(p->self, PPTP_N_RX_PACKETS, s->rx - t->rx);
-    adit_count_n(p->self, PPTP_N_TX_PACKETS, s->tx - t->tx);
-    adit_count_n(p->self, PPTP_N_RX_LOST, s->lost - t->lost);
-    adit_count_n(p->self, PPTP_N_RX_REORDERED, s->reordered - t->reordered);
-    adit_count_n(p->self, PPTP_N_RX_LATE, s->late - t->late);
-    adit_count_n(p->self, PPTP_N_RX_RESTART, s->restarts - t->restarts);
-    *t = *s;
+    count_up(l->p, PPTP_N_RX_PACKETS, s->rx, &t->rx);
+    count_up(l->p, PPTP_N_TX_PACKETS, s->tx, &t->tx);
+    count_up(l->p, PPTP_N_RX_LOST, s->lost, &t->lost);
+    count_up(l->p, PPTP_N_RX_REORDERED, s->reordered, &t->reordered);
+    count_up(l->p, PPTP_N_RX_LATE, s->late, &t->late);
+    count_up(l->p, PPTP_N_RX_RESTART, s->restarts, &t->restarts);
 }
 
 /* The round is over for this line: what is in order goes up, and the peer

@@ -394,7 +394,7 @@ static void stream_rx(void *u, const uint8_t *data, uint32_t len)
 {
     struct pptp_conn *c = u;
     struct pptp *p = c->p;
-    const uint8_t *at;
+    const uint8_t *at = NULL;
     int32_t n;
 
     while (c->ctl.state != PPTP_CTL_GONE &&
@@ -666,7 +666,8 @@ static int32_t start(struct adit_self *self)
     int32_t code = 0;
 
     if (!p->gre) {                              /* it outlives a stop: calls do too */
-        code = self->host->path->bind(self, ADIT_PROTO_GRE, &any, 0, &pptp_path_ops, p, &p->gre);
+        static const struct adit_addr everywhere;
+        code = self->host->path->bind(self, ADIT_PROTO_GRE, &everywhere, 0, &pptp_path_ops, p, &p->gre);
         if (code != 0) {
             p->gre = NULL;
             return adit_fail(self, code, "cannot receive GRE (protocol 47); the daemon needs "

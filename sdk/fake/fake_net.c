@@ -110,15 +110,23 @@ static bool same(const struct adit_addr *a, const struct adit_addr *b)
     return same_host(a, b) && a->port == b->port;
 }
 
-/* Whether something bound at `at` (family NONE: everywhere) hears `our`. */
+/* Family NONE, and 0.0.0.0 and [::] for their family, are everywhere. */
+static bool everywhere(const struct adit_addr *at, uint8_t family)
+{
+    static const uint8_t zero[16];
+    return !at->family || (at->family == family && !memcmp(at->ip, zero, sizeof zero));
+}
+
+/* Whether something bound at `at` hears `our`. */
 static bool hears(const struct adit_addr *at, const struct adit_addr *our)
 {
-    return at->port == our->port && (!at->family || same_host(at, our));
+    return at->port == our->port && (everywhere(at, our->family) || same_host(at, our));
 }
 
 static bool overlaps(const struct adit_addr *a, const struct adit_addr *b)
 {
-    return a->port == b->port && (!a->family || !b->family || same_host(a, b));
+    return a->port == b->port &&
+           (everywhere(a, b->family) || everywhere(b, a->family) || same_host(a, b));
 }
 
 /* ---- streams: the plugin's side -------------------------------------------------- */
