@@ -46,7 +46,8 @@ struct ppp;
 struct ppp_cfg {
     uint32_t role;              /* ADIT_ROLE_ANSWER or ADIT_ROLE_DIAL */
     uint16_t mru;               /* that we ask for; 128 ... 16384 */
-    uint16_t mtu_max;           /* never send more than this, whatever the peer's MRU */
+    uint16_t mtu_max;           /* never send more than this, whatever the peer's MRU; counts as
+                                 * an MRU does: without address, control and protocol field */
     /* What we demand of the peer (0: nothing; the dialler's usual case). MS-CHAPv2
      * first, then EAP, MS-CHAPv1, CHAP, PAP, among those in the mask. */
     uint32_t auth_demand;       /* ADIT_AUTH_* */
@@ -87,8 +88,11 @@ struct ppp_net {
 enum ppp_event_type {
     PPP_EV_LCP_UP,              /* the link is agreed; authentication begins */
     PPP_EV_AUTH_QUERY,          /* `query`: answer with ppp_auth_answer(), now or later */
-    PPP_EV_AUTHENTICATED,       /* both directions done (or none was demanded) */
-    PPP_EV_NET_UP,              /* a network protocol came up: `proto` */
+    /* Both directions done (or none was demanded). Comes again, after NET_DOWNs,
+     * LCP_UP and AUTH_QUERY, when the peer negotiates the link anew: it may be
+     * somebody else by then, and the network waits for ppp_net_start() again. */
+    PPP_EV_AUTHENTICATED,
+    PPP_EV_NET_UP,              /* datagrams of `proto` (PPP_IP, PPP_IPV6, PPP_IPX) may pass now */
     PPP_EV_NET_DOWN,            /* it went down again: `proto` */
     PPP_EV_MPPE,                /* encryption agreed or re-keyed: `encryption` */
     PPP_EV_PEER_INFO,           /* LCP Identification or Time-Remaining: `text` */
@@ -112,14 +116,15 @@ struct ppp_ops {
     /* DATA PATH: frames for the bearer, address and control field on unless
      * compressed. Borrowed until return. */
     void (*tx_link)(void *u, struct adit_frame **v, uint32_t n);
-    /* DATA PATH: datagrams of PPP_IP or PPP_IPV6 for the network. */
+    /* DATA PATH: datagrams of PPP_IP or PPP_IPV6 (PPP_IPX where it was wanted)
+     * for the network. */
     void (*rx_data)(void *u, uint16_t proto, struct adit_frame **v, uint32_t n);
     void (*event)(void *u, const struct ppp_event *ev);
 };
 
 /* What was agreed so far; 0 where nothing. */
 struct ppp_info {
-    uint16_t mru, peer_mru;     /* peer_mru: the most that we may send */
+    uint16_t mru, peer_mru;     /* peer_mru: the longest datagram that we may send, MPPE allowed for */
     uint32_t magic, peer_magic;
     uint32_t method;            /* ADIT_AUTH_* that authenticated the peer */
     uint32_t our_method;        /* that authenticated us */
