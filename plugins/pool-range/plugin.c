@@ -4,8 +4,8 @@
 static const struct adit_opt opts[] = {
     ADIT_OPT(RANGE, pool_conf, ranges, "ranges", NULL,
              ADIT_OPT_ARRAY | ADIT_OPT_REQUIRED | ADIT_OPT_RELOAD,
-             "Addresses for clients: 10.9.0.2-10.9.0.250, or a network. Of a network the first "
-             "and last address are not leased."),
+             "Addresses for clients: 10.9.0.2-10.9.0.250, or a network, which is its hosts: "
+             "without the first and the last address."),
     ADIT_OPT(RANGE, pool_conf, exclude, "exclude", NULL, ADIT_OPT_ARRAY | ADIT_OPT_RELOAD,
              "Addresses inside the ranges that are leased only to an account that names one."),
     ADIT_OPT(ADDR, pool_conf, server, "server-address", NULL, ADIT_OPT_RELOAD,

@@ -5,7 +5,7 @@
  *
  * The addresses of all ranges are numbered through, in the order in which the
  * ranges are written. A bit says that a number is not blank: it is blocked
- * (excluded, ours, a network or broadcast address) or it has an entry. An entry
+ * (excluded, or ours) or it has an entry. An entry
  * is leased, or free and remembered for the account that had it.
  */
 #include <stdio.h>
@@ -26,7 +26,6 @@ struct chunk {
 struct span {
     uint32_t first, last;
     uint32_t index;             /* number of `first` */
-    bool prefix;                /* its ends are network and broadcast address */
 };
 
 /* What the configuration says. A reload makes a new one. */
@@ -104,8 +103,6 @@ static int32_t span_of(const struct adit_range *r, const char *option, struct sp
         snprintf(err, RANGE_ERR, "%s: %s ends before it begins", option, span_text(out, t));
         return ADIT_ECONF;
     }
-    /* The two addresses of a /31 and the one of a /32 are all hosts (RFC 3021). */
-    out->prefix = r->first.prefix > 0 && r->first.prefix < 31;
     return 0;
 }
 
@@ -125,17 +122,11 @@ static uint32_t addr_at(const struct layout *l, uint32_t index)
     return l->span[i].first + (index - l->span[i].index);
 }
 
-/* Whether an address of a span is the network or broadcast address of it. */
-static bool is_edge(const struct span *s, uint32_t addr)
-{
-    return s->prefix && (addr == s->first || addr == s->last);
-}
-
 /* Whether an address is given to whom comes: inside and not blocked. */
 static bool is_leasable(const struct layout *l, uint32_t addr)
 {
     const struct span *s = span_find(l->span, l->spans, addr);
-    return s && !is_edge(s, addr) && addr != l->server && !span_find(l->out, l->outs, addr);
+    return s && addr != l->server && !span_find(l->out, l->outs, addr);
 }
 
 static bool bit_get(const struct layout *l, uint32_t index)
@@ -293,8 +284,15 @@ static int32_t layout_ranges(struct layout *l, const struct range_spec *s, char 
     }
     l->total = (uint32_t)total;
     for (uint32_t i = 0; i < s->exclude.count; i++) {
-        if (span_of(range_item(&s->exclude, i), "exclude", &l->out[i], err) != 0)
+        const struct adit_range *r = range_item(&s->exclude, i);
+        struct span *n = &l->out[i];
+        if (span_of(r, "exclude", n, err) != 0)
             return ADIT_ECONF;
+        /* A network is given as its hosts. Who excludes it means all of it. */
+        if (r->first.prefix > 0 && r->first.prefix < 31) {
+            n->first -= n->first > 0;
+            n->last += n->last < UINT32_MAX;
+        }
         l->outs = i + 1;
     }
     return 0;
@@ -316,10 +314,6 @@ static int32_t layout_block(struct layout *l, uint32_t first, uint32_t last)
 
 static int32_t layout_blocks(struct layout *l, const struct range_spec *s, char err[RANGE_ERR])
 {
-    for (uint32_t i = 0; i < l->spans; i++)
-        if (l->span[i].prefix && (layout_block(l, l->span[i].first, l->span[i].first) != 0 ||
-                                  layout_block(l, l->span[i].last, l->span[i].last) != 0))
-            return ADIT_ENOMEM;
     for (uint32_t i = 0; i < l->outs; i++)
         if (layout_block(l, l->out[i].first, l->out[i].last) != 0)
             return ADIT_ENOMEM;
@@ -593,8 +587,7 @@ int32_t range_reload(struct range_pool *p, const struct range_spec *s, char err[
 
 static int32_t wanted_check(const struct range_pool *p, uint32_t addr, const struct entry *e)
 {
-    const struct span *s = span_find(p->at->span, p->at->spans, addr);
-    if (!s || is_edge(s, addr))
+    if (!span_find(p->at->span, p->at->spans, addr))
         return ADIT_ENOENT;
     return addr == p->at->server || (e && e->leased) ? ADIT_EEXIST : 0;
 }

@@ -26,8 +26,8 @@
 #define RANGE_ERR        256u           /* bytes of a sentence */
 
 struct range_spec {
-    struct adit_array ranges;           /* struct adit_range; first.prefix < 32: given as a prefix */
-    struct adit_array exclude;
+    struct adit_array ranges;           /* struct adit_range */
+    struct adit_array exclude;          /* the same; first.prefix < 31: the hosts of a network */
     struct adit_addr server;            /* family NONE: the first address of the first range */
     uint32_t remember;                  /* free addresses whose last account is kept */
 };

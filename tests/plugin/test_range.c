@@ -17,10 +17,11 @@ static struct adit_range range(uint32_t first, uint32_t last)
     return (struct adit_range){ addr(first, 32), addr(last, 32) };
 }
 
+/* As the configuration gives a network: its hosts. */
 static struct adit_range network(uint32_t first, uint8_t prefix)
 {
-    return (struct adit_range){ addr(first, prefix),
-                                addr(first | (uint32_t)((UINT64_C(1) << (32 - prefix)) - 1), prefix) };
+    uint32_t last = first | (uint32_t)((UINT64_C(1) << (32 - prefix)) - 1);
+    return (struct adit_range){ addr(first + (prefix < 31), prefix), addr(last - (prefix < 31), prefix) };
 }
 
 #define ARRAY(a) { (a), (uint32_t)(sizeof(a) / sizeof((a)[0])), (uint32_t)sizeof((a)[0]) }
@@ -64,27 +65,20 @@ START_TEST(leases_in_order_and_keeps_the_first_for_itself)
 }
 END_TEST
 
-START_TEST(network_and_broadcast_of_a_prefix_are_not_leased)
+START_TEST(a_network_is_its_hosts_and_excluded_as_a_whole)
 {
-    struct { uint8_t prefix; uint32_t size; } t[] = { { 24, 253 }, { 30, 1 }, { 31, 1 }, { 29, 5 } };
-    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
-        struct adit_range r[] = { network(IP(10,9,0,0), t[i].prefix) };
-        struct range_spec s = SPEC(r);
-        struct range_pool *p = pool(&s);
-        ck_assert_uint_eq(range_counts(p).size, t[i].size);
-        uint32_t at = t[i].prefix == 31 ? IP(10,9,0,0) : IP(10,9,0,1);
-        ck_assert_uint_eq(range_server(p), at);
-        ck_assert_uint_eq(any(p, "a", NULL), at + 1);
-        struct range_lease l;
-        uint32_t edge = IP(10,9,0,0);
-        ck_assert_int_eq(range_lease(p, "b", &edge, 0, &l), t[i].prefix == 31 ? ADIT_EEXIST : ADIT_ENOENT);
-        range_free(p);
-    }
-    /* written as a range, every address counts */
-    struct adit_range r[] = { range(IP(10,9,0,0), IP(10,9,0,255)) };
-    struct range_spec s = SPEC(r);
+    /* the hosts of 10.9.0.0/24 without 10.9.0.128/25 */
+    struct adit_range r[] = { network(IP(10,9,0,0), 24) }, out[] = { network(IP(10,9,0,128), 25) };
+    struct range_spec s = { .ranges = ARRAY(r), .exclude = ARRAY(out), .remember = 10 };
     struct range_pool *p = pool(&s);
-    ck_assert_uint_eq(range_counts(p).size, 255);
+    uint32_t edge = IP(10,9,0,0);
+    struct range_lease l;
+    ck_assert_uint_eq(range_counts(p).size, 126);
+    ck_assert_uint_eq(range_server(p), IP(10,9,0,1));
+    ck_assert_int_eq(range_lease(p, "b", &edge, 0, &l), ADIT_ENOENT);
+    for (uint32_t i = 0; i < 126; i++)
+        ck_assert_uint_eq(any(p, "a", NULL), IP(10,9,0,2) + i);
+    ck_assert_uint_eq(any(p, "a", NULL), 0);
     range_free(p);
 }
 END_TEST
@@ -393,7 +387,7 @@ static Suite *suite(void)
     static const TTest *tests[16];
     size_t n = 0;
     tests[n++] = leases_in_order_and_keeps_the_first_for_itself;
-    tests[n++] = network_and_broadcast_of_a_prefix_are_not_leased;
+    tests[n++] = a_network_is_its_hosts_and_excluded_as_a_whole;
     tests[n++] = refuses_what_cannot_be_a_pool;
     tests[n++] = an_account_gets_its_last_address_again;
     tests[n++] = nobody_gets_the_least_recently_used;

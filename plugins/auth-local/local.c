@@ -1,0 +1,271 @@
+/* local.c - the life of an authenticator of type `local`, and its file.
+ *
+ * Knows:  when the file is read, whose user a name is.
+ * Leaves: checks to check.c, changes to change.c, the file's form to users.c.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include "local.h"
+
+#define LOOK_MS       1000u     /* the file is looked at once a second at most */
+#define LIST_ACCOUNTS 10000u    /* that the verb lists */
+
+ADIT_EVENT(ev_loaded, "auth.local.loaded", ADIT_LOG_INFO,
+           "The file of accounts was read.", "file accounts");
+ADIT_EVENT(ev_nofile, "auth.local.nofile", ADIT_LOG_WARN,
+           "There is no file of accounts, so nobody is known.", "file remedy");
+const struct adit_event local_ev_busy = {
+    sizeof(struct adit_event), ADIT_LOG_WARN, "auth.local.busy",
+    "More passwords wait to be checked than password-queue allows.", "queue remedy" };
+const struct adit_event local_ev_unanswerable = {
+    sizeof(struct adit_event), ADIT_LOG_NOTICE, "auth.local.unanswerable",
+    "The account lacks what the authentication method needs.", "account method setting remedy" };
+const struct adit_event local_ev_changed = {
+    sizeof(struct adit_event), ADIT_LOG_NOTICE, "auth.local.changed",
+    "A user changed the password.", "account" };
+
+const struct adit_event *const local_events[] = {
+    &ev_loaded, &ev_nofile, &local_ev_busy, &local_ev_unanswerable, &local_ev_changed, NULL
+};
+
+/* ---- the file ------------------------------------------------------------------------ */
+
+void local_stamp_of(const char *path, struct local_stamp *out)
+{
+    struct stat st;
+    memset(out, 0, sizeof *out);
+    if (stat(path, &st) != 0)
+        return;
+    *out = (struct local_stamp){
+        .there = true, .dev = st.st_dev, .ino = st.st_ino, .size = (uint64_t)st.st_size,
+        .mtime_s = st.st_mtim.tv_sec, .mtime_ns = st.st_mtim.tv_nsec, .mode = st.st_mode,
+    };
+}
+
+static bool stamp_equal(const struct local_stamp *a, const struct local_stamp *b)
+{
+    return a->there == b->there && a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
+           a->mtime_s == b->mtime_s && a->mtime_ns == b->mtime_ns && a->mode == b->mode;
+}
+
+int32_t local_read(struct adit_self *self, const char *path, struct users **out)
+{
+    void *file = NULL;
+    char err[USERS_ERR];
+    int32_t rc = self->host->config->load(self, path, users_opts, sizeof users_opts[0],
+                                          sizeof(struct users_file), &file);
+    if (rc != 0)
+        return rc;
+    rc = users_of_file(file, out, err);
+    self->host->config->free(file);
+    return rc != 0 ? adit_fail(self, rc, "%s: %s", path, err) : 0;
+}
+
+int32_t local_load(struct adit_self *self, const struct local_conf *c)
+{
+    struct local *l = self->instance;
+    struct local_stamp stamp;
+    struct users *users;
+
+    /* Looked at before it is read: a change in between is seen next time. */
+    local_stamp_of(c->file, &stamp);
+    if (!stamp.there)
+        return adit_fail(self, ADIT_ENOENT, "%s is not there; add an account with adit user add, or "
+                         "name another file", c->file);
+    if (stamp.mode & (S_IWGRP | S_IWOTH))
+        return adit_fail(self, ADIT_ECONF, "%s can be written by others than its owner, who could let "
+                         "themselves in: chmod 600 it", c->file);
+    int32_t rc = local_read(self, c->file, &users);
+    if (rc != 0)
+        return rc;
+    users_free(l->users);
+    l->users = users;
+    l->stamp = stamp;
+    l->looked_ms = self->host->loop->now();
+    l->loaded_wall = self->host->loop->wall();
+    adit_event(self, &ev_loaded, ADIT_KV_S("file", c->file), ADIT_KV_U("accounts", users_count(users)));
+    return 0;
+}
+
+/* Reads the file again when it changed. One that is wrong or gone leaves the
+ * accounts as they were. */
+static void look(struct adit_self *self)
+{
+    struct local *l = self->instance;
+    const struct local_conf *c = self->conf;
+    uint64_t now = self->host->loop->now();
+    struct local_stamp stamp;
+
+    if (now - l->looked_ms < LOOK_MS)
+        return;
+    l->looked_ms = now;
+    local_stamp_of(c->file, &stamp);
+    if (!stamp.there || stamp_equal(&stamp, &l->stamp))
+        return;
+    if (local_load(self, c) != 0)
+        l->stamp = stamp;       /* it was said once; wait for the next change */
+}
+
+/* ---- whose user ------------------------------------------------------------------------ */
+
+static bool ours(const struct local_conf *c, const char *domain)
+{
+    if (!c->domains.count || !domain || !domain[0])
+        return true;
+    for (uint32_t i = 0; i < c->domains.count; i++) {
+        const char *s;
+        memcpy(&s, (const char *)c->domains.items + (size_t)i * c->domains.stride, sizeof s);
+        if (s && strcasecmp(s, domain) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* W22: Windows sends DOMAIN\user. A name that is in the file as it was sent
+ * (anna@example.org) goes before one without its domain. */
+struct user *local_find(struct adit_self *self, const struct adit_auth_query *q)
+{
+    struct local *l = self->instance;
+    const struct local_conf *c = self->conf;
+    const char *account = adit_attr_str(self->host, q->attrs, ADIT_ATTR_ACCOUNT);
+    const char *domain = adit_attr_str(self->host, q->attrs, ADIT_ATTR_DOMAIN);
+    struct user *u = NULL;
+
+    look(self);
+    if (q->user && q->user[0])
+        u = users_find(l->users, q->user);
+    if (!u && account && account[0] && ours(c, domain))
+        u = users_find(l->users, account);
+    return u;
+}
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+static void destroy(struct adit_self *self)
+{
+    struct local *l = self->instance;
+    if (!l)
+        return;
+    local_jobs_end(l);
+    local_changes_end(l);
+    users_free(l->users);
+    bytes_wipe(l, sizeof *l);
+    free(l);
+    self->instance = NULL;
+}
+
+static void out_addr_list(struct adit_self *self, struct adit_report *r, const struct user *u)
+{
+    if (!u->route_count)
+        return;
+    self->host->report->array(r, "routes");
+    for (uint32_t i = 0; i < u->route_count; i++)
+        adit_report_put_addr(self->host, r, NULL, &u->routes[i]);
+    self->host->report->end(r);
+}
+
+/* The accounts as the daemon knows them; never a hash. */
+static int32_t verb_accounts(struct adit_self *self, const struct adit_kv *args, uint32_t n,
+                             struct adit_report *r)
+{
+    const struct adit_host *h = self->host;
+    const struct local *l = self->instance;
+    uint32_t i = 0;
+    (void)args;
+    (void)n;
+    look(self);
+    h->report->array(r, "accounts");
+    for (; i < users_count(l->users) && i < LIST_ACCOUNTS; i++) {
+        const struct user *u = users_at(l->users, i);
+        h->report->object(r, NULL);
+        adit_report_put_str(h, r, "name", u->name);
+        adit_report_put_str(h, r, "dial-in", user_dialin_name(u->dialin));
+        h->report->array(r, "groups");
+        for (uint32_t k = 0; k < u->group_count; k++)
+            adit_report_put_str(h, r, NULL, u->groups[k]);
+        h->report->end(r);
+        if (u->address.family != ADIT_AF_NONE)
+            adit_report_put_addr(h, r, "address", &u->address);
+        out_addr_list(self, r, u);
+        if (u->expires)
+            adit_report_put_str(h, r, "expires", u->expires);
+        if (u->session_limit)
+            adit_report_put_u(h, r, "session-limit", u->session_limit);
+        adit_report_put_bool(h, r, "disabled", u->disabled);
+        adit_report_put_bool(h, r, "must-change", u->must_change);
+        h->report->end(r);
+    }
+    h->report->end(r);
+    adit_report_put_bool(h, r, "complete", i == users_count(l->users));
+    return 0;
+}
+
+static int32_t create(struct adit_self *self)
+{
+    const struct local_conf *c = self->conf;
+    struct local *l = calloc(1, sizeof *l);
+    struct local_stamp stamp;
+
+    if (!l || !(l->users = users_new())) {
+        free(l);
+        return adit_fail(self, ADIT_ENOMEM, "out of memory");
+    }
+    l->self = self;
+    adit_list_init(&l->jobs);
+    adit_list_init(&l->changes);
+    self->instance = l;
+    self->host->crypto->random(l->nobody, sizeof l->nobody);
+
+    /* A server is often started before its first account is added: it is
+     * enough that the file comes. */
+    local_stamp_of(c->file, &stamp);
+    if (!stamp.there) {
+        adit_event(self, &ev_nofile, ADIT_KV_S("file", c->file),
+                   ADIT_KV_S("remedy", "add an account with adit user add"));
+    } else {
+        int32_t rc = local_load(self, c);
+        if (rc != 0) {
+            destroy(self);
+            return rc;
+        }
+    }
+    if (ADIT_HAS(self->host->control, verb)) {
+        int32_t rc = self->host->control->verb(self, "accounts", "The accounts of the file, without "
+                                               "their secrets.", verb_accounts);
+        if (rc != 0) {
+            destroy(self);
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static int32_t reload(struct adit_self *self, const void *conf)
+{
+    return local_load(self, conf);
+}
+
+static void status(struct adit_self *self, struct adit_report *r)
+{
+    const struct adit_host *h = self->host;
+    const struct local *l = self->instance;
+    const struct local_conf *c = self->conf;
+    adit_report_put_str(h, r, "file", c->file);
+    adit_report_put_u(h, r, "accounts", users_count(l->users));
+    adit_report_put_u(h, r, "loaded", l->loaded_wall);
+    adit_report_put_u(h, r, "waiting", l->waiting);
+}
+
+const struct adit_life local_life = {
+    .size = sizeof local_life, .create = create, .reload = reload, .destroy = destroy,
+    .status = status,
+};
+
+const struct adit_auth local_vtable = {
+    .size = sizeof local_vtable,
+    .methods = ADIT_AUTH_PAP | ADIT_AUTH_CHAP | ADIT_AUTH_MSCHAPV1 | ADIT_AUTH_MSCHAPV2 |
+               ADIT_AUTH_EAP_MD5 | ADIT_AUTH_EAP_MSCHAPV2 | ADIT_AUTH_EAP_TLS | ADIT_AUTH_CHANGE,
+    .check = local_check, .cancel = local_cancel,
+};
