@@ -23,6 +23,7 @@ typedef void (*conf_err_fn)(void *u, const char *sentence);
 struct conf_err { conf_err_fn fn; void *u; };
 
 struct conf_doc *conf_read(const char *path, const struct conf_err *err);   /* NULL: errors told */
+struct conf_doc *conf_read_file(const char *path, const struct conf_err *err);     /* without drop-ins */
 struct conf_doc *conf_read_text(const char *name, const char *text, size_t len, const struct conf_err *err);
 void conf_free(struct conf_doc *d);
 const char *conf_path(const struct conf_doc *d);
@@ -33,6 +34,9 @@ uint32_t conf_count(const struct conf_node *n);                 /* items of a se
 const struct conf_node *conf_item(const struct conf_node *n, uint32_t i);
 const char *conf_key(const struct conf_node *n, uint32_t i);    /* of a mapping */
 const char *conf_str(const struct conf_node *n);                /* a scalar's text; NULL */
+bool conf_is_map(const struct conf_node *n);
+bool conf_is_seq(const struct conf_node *n);
+bool conf_is_empty(const struct conf_node *n);                  /* absent, or "name:" with nothing behind */
 /* "FILE:LINE:COL" of a node, in a buffer of its own document. */
 const char *conf_where(const struct conf_node *n);
 int32_t conf_error(const struct conf_node *n, const struct conf_err *err, const char *fmt, ...) ADIT_PRINTF(3, 4);
@@ -59,7 +63,12 @@ const char *conf_nearest(const char *word, const char *const *known);
 /* Values of one kind from text, used for `adit` arguments too. 0 or ADIT_EINVAL. */
 int32_t conf_parse_addr(const char *text, struct adit_addr *out);
 int32_t conf_parse_prefix(const char *text, struct adit_addr *out);
+/* A prefix is its hosts: without network and broadcast address (IPv4 up to /30). */
 int32_t conf_parse_range(const char *text, struct adit_range *out);
 int32_t conf_parse_msec(const char *text, uint64_t *out);
+/* Text as a YAML scalar in double quotes, safe whatever it holds. Returns the
+ * bytes it needs without NUL; `out` is "" when that does not fit in `size`. 0:
+ * not UTF-8, which YAML cannot hold. */
+size_t conf_quote(const char *in, char *out, size_t size);
 
 #endif
