@@ -63,7 +63,8 @@ const char *conf_nearest(const char *word, const char *const *known);
 /* Values of one kind from text, used for `adit` arguments too. 0 or ADIT_EINVAL. */
 int32_t conf_parse_addr(const char *text, struct adit_addr *out);
 int32_t conf_parse_prefix(const char *text, struct adit_addr *out);
-/* A prefix is its hosts: without network and broadcast address (IPv4 up to /30). */
+/* A prefix is its hosts: without network and broadcast address (IPv4 up to /30).
+ * Both ends carry its length then, so that who cares can tell. */
 int32_t conf_parse_range(const char *text, struct adit_range *out);
 int32_t conf_parse_msec(const char *text, uint64_t *out);
 /* Text as a YAML scalar in double quotes, safe whatever it holds. Returns the

@@ -35,6 +35,7 @@ struct filler {
     uint32_t opt_size;
     uint32_t depth;
     bool failed;
+    const struct conf_node *map;        /* that is being read; NULL: none */
 };
 
 /* What is said about one option: where, and with which value. */
@@ -190,8 +191,10 @@ static const char *file_name(struct filler *f, const struct at *a)
     }
     if (a->text[0] == '/')
         return arena_str(f->arena, a->text);
-    if (a->node && conf_file(a->node)->mode) {
-        const char *path = conf_file(a->node)->path, *slash = strrchr(path, '/');
+    /* a default is beside the document, also when a drop-in leaves it out */
+    const struct conf_node *by = a->node ? a->node : f->map ? conf_root(f->map->doc) : NULL;
+    if (by && conf_file(by)->mode) {
+        const char *path = conf_file(by)->path, *slash = strrchr(path, '/');
         dir = path;
         n = slash ? (size_t)(slash + 1 - path) : 0;
     }
@@ -451,6 +454,9 @@ static void fill_map(struct filler *f, const struct conf_node *n, const struct a
         return;
     }
     f->depth++;
+    const struct conf_node *outer = f->map;
+    if (n)
+        f->map = n;
     if (n && n->kind == CONF_MAP)
         unknown_keys(f, n, opts, skip);
     for (uint32_t i = 0; row(opts, f->opt_size, i, &o); i++) {
@@ -479,6 +485,7 @@ static void fill_map(struct filler *f, const struct conf_node *n, const struct a
         else
             fill_node(f, &o, e->node, at);
     }
+    f->map = outer;
     f->depth--;
 }
 

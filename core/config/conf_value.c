@@ -161,8 +161,8 @@ int32_t conf_parse_range(const char *text, struct adit_range *out)
             first.family == ADIT_AF_NONE || first.family != last.family || first.port || last.port ||
             first.zone != last.zone || memcmp(first.ip, last.ip, sizeof first.ip) > 0)
             return ADIT_EINVAL;
+        first.prefix = last.prefix = first.family == ADIT_AF_IPV4 ? 32 : 128;
     }
-    first.prefix = last.prefix = first.family == ADIT_AF_IPV4 ? 32 : 128;
     out->first = first;
     out->last = last;
     return 0;

@@ -549,6 +549,13 @@ START_TEST(file_names_are_beside_the_file_that_names_them)
     ck_assert_str_eq(c.file, want);
     conf_mem_free(m);
     conf_free(d);
+    put("conf.d/a.yaml", "mtu: 1001\n", 0600);     /* the default: beside the document */
+    d = conf_read(path, &err);
+    ck_assert_int_eq(conf_fill(conf_root(d), opts, sizeof opts[0], NULL, sizeof c, &c, &m, &err), 0);
+    snprintf(want, sizeof want, "%s/users.yaml", dir);
+    ck_assert_str_eq(c.file, want);
+    conf_mem_free(m);
+    conf_free(d);
     put("conf.d/a.yaml", "file: keys\n", 0600);
     ck_assert_int_eq(chdir(dir), 0);
     d = conf_read("aditd.yaml", &err);
@@ -673,8 +680,13 @@ START_TEST(values)
     };
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
         ck_assert_int_eq(conf_parse_range(ranges[i].text, &r), 0);
-        ck_assert_str_eq(text_of(&r.first), ranges[i].first);
-        ck_assert_str_eq(text_of(&r.last), ranges[i].last);
+        char first[ADDR_TEXT], last[ADDR_TEXT];
+        ck_assert_str_eq(addr_text_host(&r.first, first), ranges[i].first);
+        ck_assert_str_eq(addr_text_host(&r.last, last), ranges[i].last);
+        const char *slash = strchr(ranges[i].text, '/');
+        ck_assert_uint_eq(r.first.prefix, slash ? (unsigned)atoi(slash + 1) :
+                          r.first.family == ADIT_AF_IPV4 ? 32u : 128u);
+        ck_assert_uint_eq(r.last.prefix, r.first.prefix);
     }
     static const char *const none[] = { "", "-", "10.0.0.1-", "-10.0.0.1", "10.0.0.2-10.0.0.1",
         "10.0.0.1-::1", "10.0.0.1:5-10.0.0.9", "none", "none-none", "10.0.0.1-10.0.0.2-10.0.0.3" };
