@@ -1,0 +1,30 @@
+/* adit/security.h - a security layer: protects the datagrams of paths (IPsec).
+ *
+ * The host gives it the datagrams of a port before anybody else; it hands the
+ * opened ones in with a security handle, and seals what leaves on a path that
+ * has its handle.
+ */
+#ifndef ADIT_SECURITY_H
+#define ADIT_SECURITY_H
+
+#include <adit/abi.h>
+#include <adit/frame.h>
+#include <adit/host.h>
+
+struct adit_security {
+    uint32_t size;
+    uint32_t reserved;
+    /* A port was bound: protocol and address that this layer shall cover. */
+    int32_t (*cover)(struct adit_self *self, uint32_t protocol, const struct adit_addr *at);
+    /* DATA PATH: seals a vector for the association and sends it. */
+    void (*tx)(struct adit_self *self, const struct adit_security_info *info,
+               const struct adit_path *path, struct adit_frame **v, uint32_t n);
+    /* Begins an association with a peer, for one who dials; ends in
+     * request->done() with a struct adit_security_info. */
+    void (*begin)(struct adit_self *self, uint64_t req, const struct adit_path *path);
+    void (*cancel)(struct adit_self *self, uint64_t req);
+    /* A path no longer uses the association. */
+    void (*unused)(struct adit_self *self, const struct adit_security_info *info);
+};
+
+#endif
