@@ -167,7 +167,7 @@ void fake_begin(void)
         .log = &fake_log_api, .loop = &fake_loop_api, .stream = &fake_stream_api,
         .path = &fake_path_api, .link = &fake_link_api, .frame = &fake_frame_api,
         .attr = &plug_attr_api, .request = &fake_request_api, .report = &fake_report_api,
-        .control = &fake_control_api, .config = &fake_config_api, .crypto = &F.crypto,
+        .control = &fake_control_api, .config = &plug_config_api, .crypto = &F.crypto,
         .judge = &F.judge,
     };
 }
@@ -375,7 +375,9 @@ int32_t fake_reload(struct adit_self *self, const char *yaml)
     void *mem, *conf = fake_conf_new(s->face, yaml, &mem);
     if (!conf)
         return F.code;
-    F.code = ADIT_HAS(s->face->life, reload) ? s->face->life->reload(self, conf) : ADIT_ERESTART;
+    F.code = s->conf ? fake_conf_diff(s->face, s->conf, conf) : 1;
+    if (F.code > 0)
+        F.code = ADIT_HAS(s->face->life, reload) ? s->face->life->reload(self, conf) : ADIT_ERESTART;
     if (F.code) {
         fake_conf_free(conf, mem);
         return F.code;

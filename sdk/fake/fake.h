@@ -81,7 +81,8 @@ struct adit_self *fake_inst_new(const struct adit_face *face, const char *name, 
 int32_t fake_start(struct adit_self *self);
 void fake_stop(struct adit_self *self);
 /* New options: 0; what reload() returned; ADIT_ERESTART when an option that
- * cannot be reloaded differs; ADIT_ECONF when the text is wrong. */
+ * cannot be reloaded differs (fake_last_error() names it); ADIT_ECONF when the
+ * text is wrong. */
 int32_t fake_reload(struct adit_self *self, const char *yaml);
 /* stop(), destroy(), and the check that nothing is left: timers, work,
  * streams, listeners, ports, held paths, links, requests, kept frames. */

@@ -50,7 +50,7 @@ extern const struct adit_link_api fake_link_api;
 extern const struct adit_request_api fake_request_api;
 extern const struct adit_report_api fake_report_api;
 extern const struct adit_control_api fake_control_api;
-extern const struct adit_config_api fake_config_api;
+extern const struct adit_config_api plug_config_api;
 extern const struct adit_log_api fake_log_api;
 extern const struct adit_attr_api plug_attr_api;
 
@@ -66,6 +66,7 @@ void fake_log_end(void);
 /* The conf struct of a face from YAML; NULL, a code and a sentence when it is wrong. */
 void *fake_conf_new(const struct adit_face *face, const char *yaml, void **mem);
 void fake_conf_free(void *conf, void *mem);
+int32_t fake_conf_diff(const struct adit_face *face, const void *a, const void *b);     /* 1: reload */
 
 /* Frames of bytes for the plugin; `room` bytes free on both sides. */
 struct fake_vector {

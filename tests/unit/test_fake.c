@@ -232,6 +232,9 @@ START_TEST(timers_fire_in_virtual_time)
     ck_assert_int_eq(fake_reload(s, "period: 1s"), 0);
     fake_advance(5000 + 3000);
     ck_assert_uint_eq(toy->ticks, 17);
+    ck_assert_int_eq(fake_reload(s, "period: 1s\nlisten: 10.0.0.2:1723"), ADIT_ERESTART);
+    ck_assert_str_eq(fake_last_error(), "listen");
+    ck_assert_int_eq(fake_reload(s, "period: often"), ADIT_ECONF);
     fake_inst_free(s);
     fake_end();
 }
@@ -407,6 +410,7 @@ START_TEST(failures_are_undone)
     ck_assert_str_eq(fake_last_error(), "period: 13 ms brings bad luck");
     ck_assert_ptr_null(fake_inst(&toy_face, "perriod: 13ms"));
     ck_assert_int_eq(fake_code(), ADIT_ECONF);
+    ck_assert(strstr(fake_last_error(), "fake.yaml:1:") != NULL);
     fake_end();
 }
 END_TEST
