@@ -1,0 +1,115 @@
+/* dp_int.h - what the files of this room share. */
+#ifndef DP_INT_H
+#define DP_INT_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <adit/list.h>
+#include "datapath/dp.h"
+#include "datapath/dp_pkt.h"
+
+struct loop_fd;
+struct loop_timer;
+
+/* ---- the table: destination -> port (dp_table.c) ---- */
+
+struct dp_net {
+    struct adit_node node;
+    struct dp_port *port;
+    struct adit_addr net;       /* host bits zero */
+    uint32_t hash;
+};
+
+/* ADIT_EEXIST: another port has this very network; ADIT_ENOMEM. */
+int dp_table_add(struct dp_net *n, const struct adit_addr *net, struct dp_port *port);
+void dp_table_del(struct dp_net *n);
+/* The port of the longest network that holds the address (in network order); NULL. */
+struct dp_port *dp_table_find4(const uint8_t ip[4]);
+struct dp_port *dp_table_find6(const uint8_t ip[16]);
+void dp_table_fini(void);
+
+/* ---- TUN devices (dp_tun.c) ---- */
+
+struct dp_tun {
+    int fd;                     /* -1: gone */
+    int index;
+    char name[IFNAMSIZ];
+    uint32_t mtu;
+    bool vnet, tso, uso;
+    struct dp_gro *gro;
+    struct loop_fd *watch;
+    struct loop_timer *again;   /* opens it anew after it was taken away */
+    struct dp_port *owner;      /* NULL: the shared one */
+    struct dp_tun *next;        /* of those with something to flush */
+    bool dirty;
+};
+
+int dp_tun_open(struct dp_tun *t, const char *name, uint32_t mtu, bool offload);
+/* `wait`: closing blocks for milliseconds; else a thread does it. */
+void dp_tun_close(struct dp_tun *t, bool wait);
+void dp_tun_add(struct dp_tun *t, uint8_t *p, const struct dp_hdr *h);
+void dp_tun_flush(struct dp_tun *t);
+/* Writes one packet as it is. */
+void dp_tun_put(struct dp_tun *t, const uint8_t *p, size_t len);
+
+/* ---- ports (dp.c) ---- */
+
+struct dp_port {
+    struct adit_node node;
+    const struct dp_ops *ops;
+    void *u;
+    struct dp_count count;
+    struct adit_addr address, address6;
+    uint32_t mtu;
+    bool dead;                  /* detached; freed when nothing points at it any more */
+    bool reading;               /* its own TUN is being read */
+    struct dp_tun *tun;
+    struct dp_tun own;          /* when it has an interface of its own */
+    struct dp_net net4, net6, net_ll;
+    uint8_t ll[16];             /* its link-local address, once it was seen */
+    /* packets of this round for the client: [0] IPv4, [1] IPv6; numbers + 1 */
+    struct { uint32_t first, last, count, bytes; } out[2];
+    bool touched;
+    int proxy_index;            /* where a proxy entry was made; 0: nowhere */
+    uint32_t route_count;
+    struct dp_net *route_net;
+    bool *route_on;
+    bool address_route;
+    char who[64];
+};
+
+extern struct dp_total dp_totals;
+extern struct dp_cfg dp_conf;
+
+/* A super-packet or packet as the TUN gave it. `slot`: it lies in the round's
+ * arena with its room. */
+void dp_from_tun(struct dp_tun *t, const struct virtio_net_hdr *vh, uint8_t *p, size_t len, bool slot);
+/* Where the next packet may be read to, with room for `len` and ADIT_ROOM
+ * before it; may deliver what is waiting. */
+uint8_t *dp_slot(size_t len);
+void dp_begin(struct dp_tun *t);        /* a round of reads */
+void dp_end(struct dp_tun *t);          /* t may be gone after it */
+void dp_tun_gone(struct dp_tun *t);
+
+/* ---- the host (dp_host.c) ---- */
+
+int dp_host_open(void);
+void dp_host_close(void);
+int dp_host_link(int index, uint32_t mtu);              /* up */
+/* `peer` NULL or of family NONE: an ordinary address. */
+int dp_host_addr(int index, const struct adit_addr *our, const struct adit_addr *peer);
+int dp_host_route(int index, const struct adit_addr *net, const struct adit_addr *from, bool add);
+int dp_host_proxy(int index, const struct adit_addr *addr, bool add);
+/* The interface (not `but`) in whose network the address lies; 0: none. */
+int dp_host_lan(const struct adit_addr *addr, int but);
+
+/* ---- the undo journal (dp_undo.c) ---- */
+
+int dp_undo_open(const char *state_dir);
+void dp_undo_close(void);       /* undoes everything, newest first */
+/* Sets a file below /proc/sys, if it is not so already, after noting its value. */
+int dp_sysctl(const char *path, const char *value);
+int dp_sysctl_once(const char *path, const char *value);    /* goes with its interface: no note */
+int dp_undo_proxy(int index, const struct adit_addr *addr, bool add);   /* and does it */
+
+#endif

@@ -1,0 +1,338 @@
+/* dp_undo.c - the journal of what was changed on the host.
+ *
+ * Knows:  sysctls and proxy entries that outlive the process, their old values,
+ *         and how to put them back, now or after a crash.
+ * Leaves: what goes away with the interface by itself (its address, its routes,
+ *         its own sysctls): the kernel undoes those when the process dies.
+ *
+ * The file has a line for each change, written before the change:
+ *     owner BOOT-ID NETNS
+ *     sysctl PATH OLD NEW
+ *     proxy IFINDEX ADDRESS
+ *     gone IFINDEX ADDRESS        (a proxy entry that was taken back)
+ * The changes live in the kernel's memory and end with the boot; so does the
+ * value of the journal. It names the boot and the network namespace and is
+ * thrown away in another. That is why it reaches the page cache and not the
+ * disk: a process that dies loses nothing of it, a host that dies has nothing
+ * left to undo. A lock tells a crashed owner from one that lives.
+ */
+#include "datapath/dp_int.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/addr.h"
+#include "log/log.h"
+
+ADIT_EVENT(ev_recovered, "datapath.host.recovered", ADIT_LOG_NOTICE,
+    "Settings of the host that a predecessor changed and did not put back were put back.",
+    "changes");
+
+#define VALUE 64u
+
+struct change {
+    struct adit_node node;
+    char path[128];             /* "": a proxy entry */
+    char old[VALUE], new[VALUE];
+    int index;
+    struct adit_addr addr;
+};
+
+static struct adit_node changes = { &changes, &changes };
+static int journal = -1;
+static char journal_path[PATH_MAX];
+static uint32_t lines, live;
+
+/* ---- small files -------------------------------------------------------------------- */
+
+static int read_word(const char *path, char *out, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    ssize_t n = read(fd, out, size - 1);
+    close(fd);
+    if (n < 0)
+        return -1;
+    out[n] = '\0';
+    out[strcspn(out, "\n")] = '\0';
+    for (char *c = out; *c; c++)        /* "1\t2" is one value */
+        if (*c == '\t' || *c == ' ')
+            *c = ',';
+    return 0;
+}
+
+static int write_word(const char *path, const char *value)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    size_t len = strlen(value);
+    ssize_t n = write(fd, value, len);
+    int err = errno;
+    close(fd);
+    errno = err;
+    return n == (ssize_t)len ? 0 : -1;
+}
+
+static void sysctl_path(const char *name, char out[PATH_MAX])
+{
+    snprintf(out, PATH_MAX, "/proc/sys/%s", name);
+}
+
+/* ---- the journal ---------------------------------------------------------------------- */
+
+static void owner_line(char out[160])
+{
+    char boot[VALUE] = "?";
+    struct stat st = { 0 };
+    (void)read_word("/proc/sys/kernel/random/boot_id", boot, sizeof boot);
+    (void)stat("/proc/self/ns/net", &st);
+    snprintf(out, 160, "owner %s %llu\n", boot, (unsigned long long)st.st_ino);
+}
+
+static int append(const char *line)
+{
+    size_t len = strlen(line);
+    if (journal >= 0 && write(journal, line, len) == (ssize_t)len) {
+        lines++;
+        return 0;
+    }
+    return log_fail("datapath", ADIT_EIO, "%s: the journal of changes to the host cannot be written: %s",
+                    journal >= 0 ? journal_path : "undo", journal >= 0 ? strerror(errno) : "not open");
+}
+
+static int append_change(const struct change *c, bool gone)
+{
+    char line[512], text[ADDR_TEXT];
+    if (c->path[0])
+        snprintf(line, sizeof line, "sysctl %s %s %s\n", c->path, c->old, c->new);
+    else
+        snprintf(line, sizeof line, "%s %d %s\n", gone ? "gone" : "proxy", c->index,
+                 addr_text_host(&c->addr, text));
+    return append(line);
+}
+
+/* Logins come and go; the file holds what is changed now and not its history. */
+static void compact(void)
+{
+    char line[160];
+    if (lines < 1000 || lines < live * 4)
+        return;
+    if (ftruncate(journal, 0))
+        return;
+    lines = 0;
+    owner_line(line);
+    (void)append(line);
+    ADIT_LIST_EACH(n, &changes)
+        (void)append_change(ADIT_OF(n, struct change, node), false);
+}
+
+static void undo(const struct change *c)
+{
+    char path[PATH_MAX], now[VALUE];
+    if (!c->path[0]) {
+        (void)dp_host_proxy(c->index, &c->addr, false);
+        return;
+    }
+    sysctl_path(c->path, path);
+    /* somebody else changed it since: it is theirs */
+    if (read_word(path, now, sizeof now) == 0 && strcmp(now, c->new) == 0)
+        (void)write_word(path, c->old);
+}
+
+static void forget(struct change *c)
+{
+    adit_list_del(&c->node);
+    live--;
+    free(c);
+}
+
+static struct change *remember(const struct change *c)
+{
+    struct change *k = malloc(sizeof *k);
+    if (!k)
+        return NULL;
+    *k = *c;
+    adit_list_add(&changes, &k->node);
+    live++;
+    return k;
+}
+
+static struct change *find_proxy(int index, const struct adit_addr *addr)
+{
+    ADIT_LIST_EACH(n, &changes) {
+        struct change *c = ADIT_OF(n, struct change, node);
+        if (!c->path[0] && c->index == index && addr_same_host(&c->addr, addr))
+            return c;
+    }
+    return NULL;
+}
+
+static bool safe_path(const char *p)
+{
+    return strncmp(p, "net/", 4) == 0 && !strstr(p, "..");
+}
+
+/* The changes that a journal still holds; false: it is another boot's or
+ * another namespace's. */
+static bool load(FILE *f)
+{
+    char line[512], mine[160], kind[16], a[128], b[VALUE], c[VALUE];
+    bool ours = false;
+    owner_line(mine);
+    while (fgets(line, sizeof line, f)) {
+        struct change ch = { .index = 0 };
+        if (strcmp(line, mine) == 0) {
+            ours = true;
+            continue;
+        }
+        if (!ours)
+            return false;
+        int n = sscanf(line, "%15s %127s %63s %63s", kind, a, b, c);
+        if (n == 4 && strcmp(kind, "sysctl") == 0 && safe_path(a)) {
+            memcpy(ch.path, a, sizeof a);
+            memcpy(ch.old, b, sizeof b);
+            memcpy(ch.new, c, sizeof c);
+            (void)remember(&ch);
+        } else if (n == 3 && addr_parse(b, &ch.addr) == 0) {
+            ch.index = (int)strtol(a, NULL, 10);
+            struct change *old = find_proxy(ch.index, &ch.addr);
+            if (strcmp(kind, "proxy") == 0 && !old)
+                (void)remember(&ch);
+            else if (strcmp(kind, "gone") == 0 && old)
+                forget(old);
+        }
+    }
+    return ours;
+}
+
+static uint32_t undo_all(void)
+{
+    uint32_t n = 0;
+    while (!adit_list_empty(&changes)) {
+        struct change *c = ADIT_OF(changes.prev, struct change, node);
+        undo(c);
+        forget(c);
+        n++;
+    }
+    return n;
+}
+
+static void path_of(const char *state_dir)
+{
+    snprintf(journal_path, sizeof journal_path, "%s/undo", state_dir);
+}
+
+void dp_recover(const char *state_dir)
+{
+    if (!state_dir || journal >= 0)
+        return;
+    path_of(state_dir);
+    FILE *f = fopen(journal_path, "re");
+    if (!f)
+        return;
+    if (flock(fileno(f), LOCK_EX | LOCK_NB) == 0) {     /* else its owner lives */
+        bool ours = load(f);
+        bool host = dp_host_open() == 0;
+        uint32_t n = undo_all();
+        if (host)
+            dp_host_close();
+        if (n && ours)
+            LOG_EVENT("datapath", &ev_recovered, ADIT_KV_U("changes", n));
+        (void)unlink(journal_path);
+    }
+    fclose(f);
+}
+
+int dp_undo_open(const char *state_dir)
+{
+    char line[160];
+    if (!state_dir)
+        return 0;               /* changes are refused then, see append() */
+    if (mkdir(state_dir, 0700) && errno != EEXIST)
+        return log_fail("datapath", ADIT_EIO, "%s: %s", state_dir, strerror(errno));
+    path_of(state_dir);
+    journal = open(journal_path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (journal < 0)
+        return log_fail("datapath", ADIT_EIO, "%s: %s", journal_path, strerror(errno));
+    if (flock(journal, LOCK_EX | LOCK_NB)) {
+        close(journal);
+        journal = -1;
+        return log_fail("datapath", ADIT_EBUSY, "%s: another daemon uses this state directory",
+                        journal_path);
+    }
+    lines = 0;
+    owner_line(line);
+    if (ftruncate(journal, 0))
+        return log_fail("datapath", ADIT_EIO, "%s: %s", journal_path, strerror(errno));
+    return append(line);
+}
+
+void dp_undo_close(void)
+{
+    (void)undo_all();
+    if (journal < 0)
+        return;
+    (void)unlink(journal_path);
+    close(journal);
+    journal = -1;
+}
+
+/* ---- changes ---------------------------------------------------------------------------- */
+
+int dp_sysctl_once(const char *name, const char *value)
+{
+    char path[PATH_MAX];
+    sysctl_path(name, path);
+    return write_word(path, value) ? ADIT_EIO : 0;
+}
+
+int dp_sysctl(const char *name, const char *value)
+{
+    char path[PATH_MAX];
+    struct change c = { .index = 0 };
+    sysctl_path(name, path);
+    if (read_word(path, c.old, sizeof c.old))
+        return errno == ENOENT ? ADIT_ENOENT : log_fail("datapath", ADIT_EIO, "%s: %s", path, strerror(errno));
+    if (strcmp(c.old, value) == 0)
+        return 0;
+    snprintf(c.path, sizeof c.path, "%s", name);
+    snprintf(c.new, sizeof c.new, "%s", value);
+    int rc = append_change(&c, false);
+    if (rc)
+        return rc;
+    if (write_word(path, value))
+        return log_fail("datapath", ADIT_EDENIED, "%s: it is %s and cannot be set to %s: %s", path, c.old,
+                        value, strerror(errno));
+    if (!remember(&c))
+        return ADIT_ENOMEM;
+    return 0;
+}
+
+int dp_undo_proxy(int index, const struct adit_addr *addr, bool add)
+{
+    struct change c = { .index = index, .addr = *addr }, *old = find_proxy(index, addr);
+    if (!add) {
+        if (!old)
+            return 0;
+        int rc = dp_host_proxy(index, addr, false);
+        forget(old);
+        (void)append_change(&c, true);
+        compact();
+        return rc;
+    }
+    if (old)
+        return 0;
+    int rc = append_change(&c, false);
+    if (rc)
+        return rc;
+    rc = dp_host_proxy(index, addr, true);
+    if (rc == 0 && !remember(&c))
+        rc = ADIT_ENOMEM;
+    return rc;
+}
