@@ -260,7 +260,7 @@ struct ctl_move {
  * left out is a message that the peer may not send there: counted, ignored. */
 static const struct ctl_move table[PPTP_CTL_STATES][PPTP_TYPES] = {
 [PPTP_CTL_WAIT_REQUEST] = {
-    [PPTP_SCCRQ]  = GO(start_answer, WAIT_REQUEST),
+    [PPTP_SCCRQ]  = GO(start_answer, UP),
     [PPTP_STOPRQ] = GO(stop_answer, GONE),
     [PPTP_SCCRP]  = GO(refuse, GONE), [PPTP_STOPRP] = GO(refuse, GONE),
     [PPTP_ECHORQ] = GO(refuse, GONE), [PPTP_ECHORP] = GO(refuse, GONE),
@@ -270,7 +270,7 @@ static const struct ctl_move table[PPTP_CTL_STATES][PPTP_TYPES] = {
     [PPTP_CDN]    = GO(refuse, GONE), [PPTP_WEN]    = GO(refuse, GONE),
     [PPTP_SLI]    = GO(refuse, GONE) },
 [PPTP_CTL_WAIT_REPLY] = {
-    [PPTP_SCCRP]  = GO(start_taken, WAIT_REPLY),
+    [PPTP_SCCRP]  = GO(start_taken, UP),
     [PPTP_STOPRQ] = GO(stop_answer, GONE),
     [PPTP_ECHORQ] = GO(echo_answer, WAIT_REPLY) },
 [PPTP_CTL_UP] = {
