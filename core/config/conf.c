@@ -574,7 +574,7 @@ static bool parse(struct conf_doc *d, uint32_t file, const char *text, size_t le
     }
     if (p)
         fy_parser_destroy(p);
-    fy_diag_unref(diag);
+    fy_diag_destroy(diag);      /* unref alone keeps what was collected */
     *root = r.root;
     return !r.failed;
 }
