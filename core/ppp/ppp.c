@@ -354,6 +354,19 @@ void ppp_ncp_changed(struct ppp *p)
         ppp_end(p, heard ? ADIT_CAUSE_IPCP_FAILED : ADIT_CAUSE_NO_NETWORK, NULL);
 }
 
+/* A datagram of a protocol that we gave up: the peer thinks that it is open,
+ * and nobody else will ever say otherwise. */
+void ppp_ncp_wake(struct ppp *p, uint32_t net)
+{
+    if (!p->ncps_on || !(wanted(p) & net))
+        return;
+    struct cp *c = ncp_of(p, net);
+    if (c->started && c->f.state == FSM_STOPPED && ppp_may_reject(p)) {
+        p->touched = true;
+        cp_restart(c);
+    }
+}
+
 void ppp_proto_rejected(struct ppp *p, uint16_t proto)
 {
     switch (proto) {
@@ -646,8 +659,8 @@ void ppp_rx_control(struct ppp *p, uint16_t proto, const uint8_t *data, size_t l
         /* LCP may have come up a frame ago */
         if (p->depth == 1)
             ppp_work(p);
-        if (p->auth && cp_opened(&p->lcp.cp))
-            ppp_auth_rx(p->auth->a, proto, data, len);
+        if (p->auth && cp_opened(&p->lcp.cp) && !ppp_auth_rx(p->auth->a, proto, data, len))
+            ppp_bad(p);
         return;
     default:
         break;
@@ -660,8 +673,13 @@ void ppp_rx_control(struct ppp *p, uint16_t proto, const uint8_t *data, size_t l
         return;
     }
     /* a data protocol whose NCP is not open is discarded (RFC 1661 section 3.6) */
-    if ((proto == PPP_IP && (p->net.ipv4 || !p->net_on)) || (proto == PPP_IPV6 && (p->net.ipv6 || !p->net_on))
-        || (proto == PPP_IPX && (p->net.ipx || !p->net_on)) || (proto == PPP_COMP && p->ccp.permitted))
+    for (size_t i = 0; i < NETS; i++) {
+        if (proto == nets[i].proto && (!p->net_on || wanted(p) & nets[i].bit)) {
+            ppp_ncp_wake(p, nets[i].bit);
+            return;
+        }
+    }
+    if (proto == PPP_COMP && (!p->net_on || p->ccp.permitted))
         return;
     lcp_protocol_reject(p, proto, data, len);
 }

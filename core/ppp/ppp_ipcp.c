@@ -131,7 +131,7 @@ static void judge_begin(struct cp *c)
 static void judge_end(struct cp *c, struct wr *nak)
 {
     struct ipcp *k = ipcp_of(c);
-    if (k->cand || !k->give[0] || k->refused || dials(c))
+    if (k->cand || !k->give[0] || dials(c))
         return;
     struct rd r = rd_of(nak->base, wr_len(nak));
     while (rd_left(&r) > 0) {

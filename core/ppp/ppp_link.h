@@ -190,6 +190,7 @@ void ppp_lcp_down(struct ppp *p);
 void ppp_ccp_changed(struct ppp *p);                    /* up or down */
 void ppp_ccp_failed(struct ppp *p, const char *text);
 void ppp_ncp_changed(struct ppp *p);                    /* an NCP is up, down or failed */
+void ppp_ncp_wake(struct ppp *p, uint32_t net);         /* a datagram came, it is not open */
 void ppp_proto_rejected(struct ppp *p, uint16_t proto); /* by the peer */
 void ppp_rx_control(struct ppp *p, uint16_t proto, const uint8_t *data, size_t len);
 void ppp_enter(struct ppp *p);

@@ -95,8 +95,10 @@ void ppp_rx(struct ppp *p, struct adit_frame **v, uint32_t n)
             v[to++] = f;
             continue;
         }
-        if (inside)
+        if (inside) {
+            ppp_ncp_wake(p, bit);
             continue;           /* its NCP is not open */
+        }
         if (!proto) {
             p->stat.rx_bad++;
             continue;
