@@ -1,7 +1,7 @@
 /* object.c - shared objects: who may be loaded, and loading.
  *
- * Knows:  owners and modes of files, what a whole ELF file looks like, libltdl.
- * Leaves: what a plugin declares to face.c.
+ * Knows:  owners and modes of files, libltdl.
+ * Leaves: whether a file is whole to elf.c, what a plugin declares to face.c.
  *
  * An object that was opened is never closed again, also when it was refused
  * afterwards: code of it may still be on some stack, and its constructors ran.
@@ -9,9 +9,7 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
-#include <link.h>
 #include <ltdl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -29,64 +27,16 @@ static struct adit_node objects = { &objects, &objects };
 
 /* ---- the file ------------------------------------------------------------------ */
 
-static int32_t why(char *text, size_t size, int32_t code, const char *fmt, ...) ADIT_PRINTF(4, 5);
-static int32_t why(char *text, size_t size, int32_t code, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, size, fmt, ap);
-    va_end(ap);
-    return code;
-}
-
 /* Whoever can write the file, or put another one in its place, becomes root. */
 static int32_t check_owner(const char *path, const struct stat *st, char *text, size_t size)
 {
     if (st->st_uid != 0 && st->st_uid != geteuid())
-        return why(text, size, ADIT_EDENIED,
+        return plug_why(text, size, ADIT_EDENIED,
                    "%s belongs to uid %u, and only what belongs to root or to the daemon's own "
                    "user is trusted; run: chown root '%s'", path, (unsigned)st->st_uid, path);
     if (st->st_mode & (S_IWGRP | S_IWOTH))
-        return why(text, size, ADIT_EDENIED,
+        return plug_why(text, size, ADIT_EDENIED,
                    "%s can be written by others than its owner; run: chmod go-w '%s'", path, path);
-    return 0;
-}
-
-static bool read_at(int fd, void *out, size_t len, uint64_t at)
-{
-    return pread(fd, out, len, (off_t)at) == (ssize_t)len;
-}
-
-/* dlopen() maps what the headers promise and dies of SIGBUS when the file is
- * shorter: look before. */
-static int32_t check_elf(int fd, uint64_t file_size, const char *path, char *text, size_t size)
-{
-    ElfW(Ehdr) e, ours;
-    ElfW(Phdr) ph;
-    bool dynamic = false;
-    int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-    bool known = self >= 0 && read_at(self, &ours, sizeof ours, 0);
-    if (self >= 0)
-        close(self);
-    if (!read_at(fd, &e, sizeof e, 0) || memcmp(e.e_ident, ELFMAG, SELFMAG) != 0)
-        return why(text, size, ADIT_EINVAL, "%s is not a shared object", path);
-    if (known && (e.e_ident[EI_CLASS] != ours.e_ident[EI_CLASS] ||
-                  e.e_ident[EI_DATA] != ours.e_ident[EI_DATA] || e.e_machine != ours.e_machine))
-        return why(text, size, ADIT_EINVAL,
-                   "%s is built for another processor (ELF machine %u, this daemon has %u); "
-                   "install the package for this architecture", path, e.e_machine, ours.e_machine);
-    if (e.e_type != ET_DYN || e.e_phentsize != sizeof ph || !e.e_phnum)
-        return why(text, size, ADIT_EINVAL, "%s is not a shared object", path);
-    for (uint32_t i = 0; i < e.e_phnum; i++) {
-        if (!read_at(fd, &ph, sizeof ph, e.e_phoff + (uint64_t)i * sizeof ph) ||
-            ((ph.p_type == PT_LOAD || ph.p_type == PT_DYNAMIC) &&
-             (ph.p_offset > file_size || ph.p_filesz > file_size - ph.p_offset)))
-            return why(text, size, ADIT_EINVAL,
-                       "%s is damaged: it ends before its contents do; install it again", path);
-        dynamic |= ph.p_type == PT_DYNAMIC;
-    }
-    if (!dynamic)
-        return why(text, size, ADIT_EINVAL, "%s is not a shared object", path);
     return 0;
 }
 
@@ -96,22 +46,22 @@ static int32_t check_file(const char *path, struct plug_object *o, char *text, s
     char real[4096], *slash;
     int32_t r;
     if (path[0] != '/')
-        return why(text, size, ADIT_EINVAL, "%s: the path of a plugin must be absolute", path);
+        return plug_why(text, size, ADIT_EINVAL, "%s: the path of a plugin must be absolute", path);
     if (!realpath(path, real) || stat(real, &st))
-        return why(text, size, ADIT_ENOENT, "%s: no such file", path);
+        return plug_why(text, size, ADIT_ENOENT, "%s: no such file", path);
     if (!S_ISREG(st.st_mode))
-        return why(text, size, ADIT_EINVAL, "%s is not a regular file", path);
+        return plug_why(text, size, ADIT_EINVAL, "%s is not a regular file", path);
     if ((r = check_owner(real, &st, text, size)))
         return r;
     slash = strrchr(real, '/');
     *slash = 0;
     if (stat(real[0] ? real : "/", &dir) || (r = check_owner(real, &dir, text, size)))
-        return r ? r : why(text, size, ADIT_ENOENT, "%s: no such folder", real);
+        return r ? r : plug_why(text, size, ADIT_ENOENT, "%s: no such folder", real);
     *slash = '/';
     int fd = open(real, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return why(text, size, ADIT_EIO, "%s cannot be read: %m", path);
-    r = check_elf(fd, (uint64_t)st.st_size, path, text, size);
+        return plug_why(text, size, ADIT_EIO, "%s cannot be read: %m", path);
+    r = plug_elf_check(fd, (uint64_t)st.st_size, path, text, size);
     close(fd);
     o->device = st.st_dev;
     o->inode = st.st_ino;
@@ -133,17 +83,17 @@ static int32_t open_object(const char *path, entry_fn *out, char *text, size_t s
 {
     static bool ready;
     if (!ready && lt_dlinit())
-        return why(text, size, ADIT_EIO, "libltdl does not start: %s", lt_dlerror());
+        return plug_why(text, size, ADIT_EIO, "libltdl does not start: %s", lt_dlerror());
     ready = true;
     if (!dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE)) {
         const char *reason = dlerror();
-        return why(text, size, ADIT_EINVAL, "%s cannot be loaded: %s", path,
+        return plug_why(text, size, ADIT_EINVAL, "%s cannot be loaded: %s", path,
                    reason ? reason : "the reason is not known");
     }
     lt_dlhandle h = lt_dlopen(path);
     if (!h) {
         const char *reason = lt_dlerror();
-        return why(text, size, ADIT_EIO, "%s cannot be loaded: %s", path,
+        return plug_why(text, size, ADIT_EIO, "%s cannot be loaded: %s", path,
                    reason ? reason : "the reason is not known");
     }
     lt_dlmakeresident(h);
@@ -153,12 +103,12 @@ static int32_t open_object(const char *path, entry_fn *out, char *text, size_t s
             char symbol[32];
             snprintf(symbol, sizeof symbol, "adit_plugin_%d", major);
             if (lt_dlsym(h, symbol))
-                return why(text, size, ADIT_EABI,
+                return plug_why(text, size, ADIT_EABI,
                            "%s is built for plugin interface %d, this daemon offers %d; install "
                            "the plugin's release for this version of Adit", path, major,
                            ADIT_ABI_MAJOR);
         }
-        return why(text, size, ADIT_EABI,
+        return plug_why(text, size, ADIT_EABI,
                    "%s is not a plugin of Adit: it does not export %s", path, ADIT_PLUGIN_SYMBOL);
     }
     memcpy(out, &entry, sizeof entry);
@@ -174,13 +124,13 @@ static int32_t take_faces(struct plug_object *o, const struct adit_plugin *p, ch
 {
     if (!stride_ok(p->face_size, PLUG_FACE_1_0) || !stride_ok(p->opt_size, PLUG_OPT_1_0) ||
         !stride_ok(p->counter_size, PLUG_COUNTER_1_0))
-        return why(text, size, ADIT_EABI, "%s: the sizes that it declares are nonsense", o->file);
+        return plug_why(text, size, ADIT_EABI, "%s: the sizes that it declares are nonsense", o->file);
     if (!p->face_count || p->face_count > 64 || !p->faces)
-        return why(text, size, ADIT_EABI, "%s offers %u faces; 1 to 64 are possible", o->file,
+        return plug_why(text, size, ADIT_EABI, "%s offers %u faces; 1 to 64 are possible", o->file,
                    p->faces ? p->face_count : 0);
     o->faces = calloc(p->face_count, sizeof(struct plug_face *));
     if (!o->faces)
-        return why(text, size, ADIT_ENOMEM, "%s: out of memory", o->file);
+        return plug_why(text, size, ADIT_ENOMEM, "%s: out of memory", o->file);
     for (uint32_t i = 0; i < p->face_count; i++) {
         struct adit_face d = { 0 };
         struct plug_face *f;
@@ -202,13 +152,13 @@ static int32_t take_faces(struct plug_object *o, const struct adit_plugin *p, ch
                 other = o->faces[j];
         o->faces[o->face_count++] = f;
         if (other)
-            return why(text, size, ADIT_EEXIST,
+            return plug_why(text, size, ADIT_EEXIST,
                        "%s offers the %s type '%s', which %s offers already; remove one of them",
                        o->file, plug_kind_name(d.kind), d.name,
                        other->object == o ? "it" : other->object->file);
     }
     if (!o->face_count)
-        return why(text, size, ADIT_EABI, "%s offers nothing that this daemon knows", o->file);
+        return plug_why(text, size, ADIT_EABI, "%s offers nothing that this daemon knows", o->file);
     return 0;
 }
 
@@ -216,10 +166,10 @@ static int32_t take_plugin(struct plug_object *o, const struct adit_plugin *p, c
 {
     struct adit_plugin d;
     if (!p || p->size < PLUG_PLUGIN_1_0 || p->size > PLUG_STRIDE_MAX)
-        return why(text, size, ADIT_EABI, "%s declares nothing that can be read", o->file);
+        return plug_why(text, size, ADIT_EABI, "%s declares nothing that can be read", o->file);
     plug_copy(&d, sizeof d, p, p->size);
     if (!plug_name_ok(d.name))
-        return why(text, size, ADIT_EABI,
+        return plug_why(text, size, ADIT_EABI,
                    "%s: its name is '%.40s'; small letters, digits and hyphens are possible, "
                    "%u at most", o->file, d.name ? d.name : "", PLUG_NAME_MAX);
     free(o->name);
@@ -229,7 +179,7 @@ static int32_t take_plugin(struct plug_object *o, const struct adit_plugin *p, c
     o->summary = copy_of(d.summary);
     o->abi_minor = d.abi_minor;
     if (!d.version || !d.licence || !d.summary)
-        return why(text, size, ADIT_EABI, "%s: version, licence or summary is missing", o->file);
+        return plug_why(text, size, ADIT_EABI, "%s: version, licence or summary is missing", o->file);
     return take_faces(o, &d, text, size);
 }
 
@@ -262,7 +212,7 @@ static int32_t load(struct plug_object *o, const char *path, char *text, size_t 
         return r;
     for (struct plug_object *x = NULL; (x = plug_object_next(x));)
         if (!x->refused && x->device == o->device && x->inode == o->inode)
-            return why(text, size, ADIT_EEXIST, "%s is loaded already", path);
+            return plug_why(text, size, ADIT_EEXIST, "%s is loaded already", path);
     if ((r = open_object(path, &entry, text, size)))
         return r;
     return take_plugin(o, entry(), text, size);

@@ -90,6 +90,10 @@ extern const struct plug_kind plug_kinds[PLUG_KIND_ROWS];
 int32_t plug_face_new(struct plug_object *o, const struct adit_plugin *p, const struct adit_face *d,
                       struct plug_face **out, char *text, size_t size);
 void plug_face_free(struct plug_face *f);
+/* Writes why, and returns the code. */
+int32_t plug_why(char *text, size_t size, int32_t code, const char *fmt, ...) ADIT_PRINTF(4, 5);
+/* 0, or ADIT_EINVAL and why: no shared object, cut off, another processor's. */
+int32_t plug_elf_check(int fd, uint64_t file_size, const char *path, char *text, size_t size);
 bool plug_name_ok(const char *name);            /* a-z 0-9 hyphens, at most 31 */
 /* Copies a struct that begins with its own size; the rest of `out` is zero. */
 void plug_copy(void *out, uint32_t out_size, const void *from, uint32_t from_size);

@@ -55,6 +55,12 @@ struct sent {
     uint8_t *data;
 };
 
+struct kept {
+    struct adit_frame frame;    /* first */
+    struct adit_node node;
+    uint8_t bytes[];
+};
+
 static struct {
     struct adit_node ends, listeners, ports, paths, sent, kept;
     uint32_t sent_count, vector, unsecured, frames_kept, mtu;
@@ -94,6 +100,8 @@ void fake_net_end(void)
         free(ADIT_OF(n, struct adit_port, node));
     ADIT_LIST_EACH(n, &N.paths)
         free(ADIT_OF(n, struct path, node));
+    ADIT_LIST_EACH(n, &N.kept)
+        free(ADIT_OF(n, struct kept, node));
     fake_sent_drop();
     sent_free(N.taken);
     N.taken = NULL;
@@ -357,12 +365,6 @@ int fake_listening(const struct adit_addr *at)
 }
 
 /* ---- frames ------------------------------------------------------------------------------ */
-
-struct kept {
-    struct adit_frame frame;    /* first */
-    struct adit_node node;
-    uint8_t bytes[];
-};
 
 static struct adit_frame *frame_keep(const struct adit_frame *f)
 {
