@@ -380,6 +380,7 @@ static bool server_rx(struct ppp_auth *a, struct rd *r)
         return true;
     case GOT_FLIGHT:
         run(t);
+        a->srv.end_cause = a->refused = t->cause;
         if (t->up && !t->cause)
             server_ask(a, t);           /* our last flight waits for the answer */
         else if (t->flight_len)
@@ -426,8 +427,7 @@ static bool peer_turn(struct ppp_auth *a, struct eap_tls *t)
         uint32_t cause = t->cause;
         const char *text = t->text;
         a->refused = cause;
-        if (t->flight_len)
-            give(a, t);
+        give(a, t);                     /* or the empty answer to the server's alert */
         pa_fail(a, cause, text);
         return true;
     }
