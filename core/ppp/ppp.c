@@ -15,6 +15,7 @@
 #define MAX_TERMINATE  2
 #define MAX_FAILURE    5
 #define AUTH_MS        30000
+#define AUTH_ROUNDS    4
 #define ECHO_FAILURES  4
 #define REJECTS_BURST  16       /* Rejects at once, and per second */
 
@@ -183,6 +184,13 @@ static void auth_stop(struct ppp *p)
     }
     p->auth_due = PPP_NEVER;
     p->lcp_came_up = false;
+}
+
+/* Why it ends, when it is the peer who goes: our last refusal, if there was one. */
+uint32_t ppp_refusal(struct ppp *p, uint32_t cause)
+{
+    uint32_t refused = p->auth ? ppp_auth_refused(p->auth->a) : ADIT_CAUSE_NONE;
+    return refused ? refused : cause;
 }
 
 void ppp_finish(struct ppp *p)
@@ -589,9 +597,11 @@ void ppp_lcp_up(struct ppp *p)
     p->phase = PH_AUTHENTICATE;
     p->phase_due = PPP_NEVER;
     p->heard_at = now;
-    /* the clock of the whole login: negotiating again does not wind it up */
+    /* The authentication has its own clock, and winds it up for a person who
+     * types again. This one is of the whole login: negotiating the link again
+     * does not wind it up. */
     if (p->auth_end == PPP_NEVER)
-        p->auth_end = now + p->cfg.auth_timeout_ms;
+        p->auth_end = now + AUTH_ROUNDS * p->cfg.auth_timeout_ms;
     p->demand = p->lcp.our.auth;
     p->obey = p->lcp.peer.auth;
     p->authenticated = false;
@@ -665,6 +675,9 @@ void ppp_rx_control(struct ppp *p, uint16_t proto, const uint8_t *data, size_t l
     default:
         break;
     }
+    /* a peer whose last word was lost goes on to the network */
+    if (p->obey && p->auth && cp_opened(&p->lcp.cp) && held_of(p, proto))
+        ppp_auth_network(p->auth->a);
     /* RFC 1661 section 3.5: before authentication, anything else is discarded */
     if (!cp_opened(&p->lcp.cp) || !p->authenticated)
         return;
@@ -814,7 +827,7 @@ void ppp_down(struct ppp *p, uint32_t cause)
     if (p->dead)
         return;
     ppp_enter(p);
-    ppp_cause(p, cause, NULL);
+    ppp_cause(p, ppp_refusal(p, cause), NULL);
     p->up = false;              /* nothing can be sent any more */
     p->phase = PH_TERMINATE;
     cp_stop(&p->lcp.cp);

@@ -427,6 +427,8 @@ static void rx_terminate(struct ppp *p, struct rd body)
     bool opened = cp_opened(&p->lcp.cp);
     if (!opened && p->lcp.unmet && cause == ADIT_CAUSE_PEER_HANGUP)
         cause = ADIT_CAUSE_NO_COMMON_METHOD;    /* it left after we would not do its method */
+    if (cause == ADIT_CAUSE_PEER_HANGUP)
+        cause = ppp_refusal(p, cause);
     ppp_cause(p, cause, *text ? text : NULL);
     /* The automaton would go on asking somebody who has left already. */
     if (!opened && p->lcp.cp.f.state >= FSM_REQ_SENT)

@@ -182,6 +182,7 @@ static inline const struct ppp_keys *ppp_keys_of(const struct ppp *p)
 
 /* ppp.c */
 void ppp_cause(struct ppp *p, uint32_t cause, const char *text);
+uint32_t ppp_refusal(struct ppp *p, uint32_t cause);
 void ppp_end(struct ppp *p, uint32_t cause, const char *text);     /* ppp_close() with a text */
 void ppp_say(struct ppp *p, const struct ppp_event *ev);
 void ppp_finish(struct ppp *p);                         /* LCP is finished */

@@ -132,3 +132,14 @@ const char *ppp_auth_peer_name(const struct ppp_auth *a)
     (void)a;
     return "server";
 }
+
+void ppp_auth_network(struct ppp_auth *a)
+{
+    (void)a;
+}
+
+uint32_t ppp_auth_refused(const struct ppp_auth *a)
+{
+    (void)a;
+    return ADIT_CAUSE_NONE;
+}

@@ -39,7 +39,8 @@ struct side {
     uint64_t due;               /* its timer */
     uint64_t answer_ms, net_ms; /* how long the session thinks */
     uint64_t answer_at, net_at;
-    uint32_t verdict, cause_given, query_method;
+    uint32_t verdict, cause_given;
+    struct adit_auth_answer judged;
     bool no_net;                /* never calls ppp_net_start() */
     bool down;
     uint32_t cause;
@@ -65,6 +66,7 @@ struct world {
     uint64_t now;
     uint64_t seed;
     struct side a, b;           /* a answers, b dials */
+    const char *secret;         /* WORLD_REAL: what the judge knows; NULL: the right one */
     bool script;                /* there is no b: frames of a are kept in `out` */
     enum fate (*fate)(struct world *w, uint32_t number, const uint8_t *data, uint32_t len);
     uint64_t arg[4];            /* of fate */
@@ -160,11 +162,31 @@ static inline void world_rx_data(void *u, uint16_t proto, struct adit_frame **v,
     memcpy(s->last, v[n - 1]->data, v[n - 1]->len < WORLD_BYTES ? v[n - 1]->len : WORLD_BYTES);
 }
 
+#ifdef WORLD_REAL
+#include "crypto/crypto.h"
+/* With the real protocols: the user is anna, and the judge judges. */
+static inline void side_judge(struct side *s, const struct adit_auth_query *q)
+{
+    const char *word = s->w->secret ? s->w->secret : "trustno1";
+    struct adit_secret_view v = { .size = sizeof v, .clear = word, .clear_len = (uint32_t)strlen(word) };
+    struct adit_auth_answer a = { .size = sizeof a };
+    crypto_judge_api.judge(q, &v, &a);
+    if (strcmp(q->user, "anna") != 0)
+        a = (struct adit_auth_answer){ .size = sizeof a, .cause = ADIT_CAUSE_UNKNOWN_USER };
+    s->judged = a;
+}
+#else
+static inline void side_judge(struct side *s, const struct adit_auth_query *q)
+{
+    s->judged = (struct adit_auth_answer){ .size = sizeof s->judged, .verdict = s->verdict,
+                                           .cause = s->cause_given };
+    fake_keys(&s->judged, q->method, true);
+}
+#endif
+
 static inline void side_answer(struct side *s)
 {
-    struct adit_auth_answer a = { .size = sizeof a, .verdict = s->verdict, .cause = s->cause_given };
-    fake_keys(&a, s->query_method, true);
-    ppp_auth_answer(s->p, &a);
+    ppp_auth_answer(s->p, &s->judged);
 }
 
 static inline void world_event(void *u, const struct ppp_event *ev)
@@ -178,7 +200,7 @@ static inline void world_event(void *u, const struct ppp_event *ev)
         break;
     case PPP_EV_AUTH_QUERY:
         side_log(s, "query");
-        s->query_method = ev->query->method;
+        side_judge(s, ev->query);
         if (s->answer_ms)
             s->answer_at = s->w->now + s->answer_ms;
         else

@@ -150,6 +150,14 @@ static void send_ip(struct side *s, uint32_t count, uint32_t len)
     ppp_tx(s->p, PPP_IP, v, count);
 }
 
+static void send_ip6(struct side *s)
+{
+    uint8_t buf[ADIT_ROOM + 40 + ADIT_ROOM] = { 0 };
+    struct adit_frame f = adit_frame_of(buf, sizeof buf, ADIT_ROOM, 40), *v = &f;
+    f.data[0] = 0x60;
+    ppp_tx(s->p, PPP_IPV6, &v, 1);
+}
+
 #define IP20 "4500 0014 0000 0000 4011 0000 0a090007 0a090001"
 
 /* ---- two of ours -------------------------------------------------------------------- */
@@ -424,7 +432,7 @@ START_TEST(silence_after_lcp_ends_too)
     struct world *w = script_new();
     w->a.cfg.auth_demand = ADIT_AUTH_MSCHAPV2;
     lcp_open(w);
-    world_run(w, 100000);
+    world_run(w, 200000);
     ck_assert_uint_eq(w->a.cause, ADIT_CAUSE_AUTH_TIMEOUT);
     world_free(w);
     /* nobody speaks IPCP */
@@ -529,7 +537,9 @@ static void converges(struct world *w, const char *what, uint64_t x, uint64_t y)
     world_run(w, 400000);
     ppp_info(w->a.p, &ia);
     ppp_info(w->b.p, &ib);
-    ck_assert_msg((ia.ipv4_up && ib.ipv4_up && ia.encryption == ib.encryption) || (w->a.down && w->b.down),
+    /* both see the same: the same protocols, at least one, or the end */
+    bool same = ia.ipv4_up == ib.ipv4_up && ia.ipv6_up == ib.ipv6_up && ia.encryption == ib.encryption;
+    ck_assert_msg((same && ia.ipv4_up + ia.ipv6_up > 0 && !w->a.down) || (w->a.down && w->b.down),
                   "%s %llu %llu: a %s, b %s", what, (unsigned long long)x, (unsigned long long)y,
                   w->a.log, w->b.log);
     ck_assert_uint_eq(w->a.clear_ip + w->b.clear_ip, 0);
@@ -592,10 +602,13 @@ START_TEST(a_storm_ends_up_or_down)
         world_run(w, 400000);
         w->fate = NULL;                 /* calm again: whoever is left learns how it is */
         world_run(w, 500000);
-        if (!w->a.down)
-            send_ip(&w->a, 1, 60);      /* an end that gave a protocol up hears that it is open */
-        if (!w->b.down)
-            send_ip(&w->b, 1, 60);
+        for (int i = 0; i < 2; i++) {   /* an end that gave a protocol up hears that it is open */
+            struct side *side = i ? &w->b : &w->a;
+            if (side->down)
+                continue;
+            send_ip(side, 1, 60);
+            send_ip6(side);
+        }
         world_run(w, 900000);
         converges(w, "storm", seed, 0);
         up += !w->a.down;
