@@ -303,6 +303,20 @@ static void verb_drop(struct ctl_call *c, json_t *args)
 
 /* ---- what plugins report ------------------------------------------------------------------ */
 
+/* How a plugin has answered: late and faults are its own doing. */
+static json_t *requests_json(const struct plug_stat *s)
+{
+    json_t *o = json_object();
+    set(o, "asked", num(s->asked));
+    set(o, "answered", num(s->answered));
+    set(o, "timed_out", num(s->timed_out));
+    set(o, "cancelled", num(s->cancelled));
+    set(o, "late", num(s->late));
+    set(o, "faults", num(s->faults));
+    set(o, "slowest_ms", num(s->slowest_ms));
+    return o;
+}
+
 static json_t *instance_json(struct plug_inst *i)
 {
     const struct adit_face *f = plug_face_decl(plug_inst_face(i));
@@ -315,6 +329,14 @@ static json_t *instance_json(struct plug_inst *i)
     set(o, "type", text_of(f->name));
     set(o, "state", text_of(plug_state(i)));
     set(o, "requests_open", num(plug_requests_open(i)));
+    set(o, "requests", requests_json(plug_inst_stat(i)));
+    set(o, "busy_ms", num(plug_inst_stat(i)->busy_ms));
+    json_t *verbs = json_array();
+    const char *sentence, *verb;
+    for (uint32_t n = 0; (verb = plug_verb_nth(i, n, &sentence)); n++)
+        json_array_append_new(verbs, json_pack("{s:o, s:o}", "name", text_of(verb), "sentence",
+                                               text_of(sentence)));
+    set(o, "verbs", verbs);
     set(o, "last_error", text_of(plug_last_error(i)));
     set(o, "counters", counters);
     if (f->life->status) {

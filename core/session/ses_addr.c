@@ -134,8 +134,8 @@ static void ask_pool(struct ses *s, struct plug_inst *after)
         if (plug_ask(i, ses_conf_get()->answer_timeout_ms, pool_done, s, &req))
             continue;
         s->req = req;
-        vt->lease(self, req, &(struct adit_pool_query){ .size = sizeof(struct adit_pool_query),
-                                                        .attrs = s->attrs });
+        struct adit_pool_query q = { .size = sizeof q, .attrs = s->attrs };
+        PLUG_CALL(i, "lease", vt->lease(self, req, &q));
         return;
     }
     /* A fixed address outside every pool needs no lease, only to be free. */

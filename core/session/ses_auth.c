@@ -228,7 +228,7 @@ static void ask_auth(struct ses *s, struct plug_inst *after)
         if (plug_ask(i, ses_conf_get()->answer_timeout_ms, auth_done, s, &req))
             continue;
         s->req = req;
-        vt->check(plug_self(i), req, &s->query->q);
+        PLUG_CALL(i, "check", vt->check(plug_self(i), req, &s->query->q));
         return;
     }
     refuse(s, s->chain_cause, NULL);
@@ -340,7 +340,7 @@ static void ask_policy(struct ses *s, struct plug_inst *after)
         if (plug_ask(i, ses_conf_get()->answer_timeout_ms, policy_done, s, &req))
             continue;
         s->req = req;
-        vt->decide(plug_self(i), req, s->attrs);
+        PLUG_CALL(i, "decide", vt->decide(plug_self(i), req, s->attrs));
         return;
     }
     refuse(s, s->chain_cause, s->refused);
