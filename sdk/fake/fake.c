@@ -376,6 +376,10 @@ int32_t fake_reload(struct adit_self *self, const char *yaml)
     if (!conf)
         return F.code;
     F.code = s->conf ? fake_conf_diff(s->face, s->conf, conf) : 1;
+    if (!F.code) {              /* as in the daemon: the old conf stays */
+        fake_conf_free(conf, mem);
+        return 0;
+    }
     if (F.code > 0)
         F.code = ADIT_HAS(s->face->life, reload) ? s->face->life->reload(self, conf) : ADIT_ERESTART;
     if (F.code) {
