@@ -29,7 +29,8 @@ ADIT_EVENT(ev_route, "datapath.route.failed", ADIT_LOG_WARN,
 ADIT_EVENT(ev_proxy, "datapath.proxy.failed", ADIT_LOG_WARN,
     "The host could not be told to answer ARP for a client.", "session address code");
 
-#define ARENA  (1u << 20)       /* of a round; what is read is sent before it leaves the cache */
+#define ARENA  (1u << 20)       /* a super-packet of the smallest segments fits */
+#define SOFT   (192u << 10)     /* but what is read leaves while it is in the cache */
 #define FRAMES 2048u
 #define TOUCHED 128u
 #define MOST_BYTES 65000u       /* of a vector, with room for every header: one GSO message */
@@ -146,7 +147,8 @@ void dp_end(struct dp_tun *t)
 
 uint8_t *dp_slot(size_t len)
 {
-    if ((size_t)(rnd.arena.end - rnd.arena.at) < DP_ARENA_OF(len) || rnd.frames == FRAMES ||
+    if (rnd.arena.at - rnd.mem > (ptrdiff_t)SOFT ||
+        (size_t)(rnd.arena.end - rnd.arena.at) < DP_ARENA_OF(len) || rnd.frames == FRAMES ||
         rnd.touched_count == TOUCHED)
         deliver_all();
     return rnd.arena.at + ADIT_ROOM;

@@ -22,7 +22,11 @@ struct cut {
     struct dp_hdr h;
     uint32_t head;              /* bytes before the payload */
     uint32_t payload, size;     /* payload bytes: all, and of one segment */
-    uint64_t addr_sum;          /* of the pseudo header, length left out */
+    /* sums of what is the same in every segment; the rest is added, since to
+     * read words back that were just written in bytes would stall */
+    uint64_t ip_sum;            /* IPv4 header without length, identification, checksum */
+    uint64_t l4_sum;            /* pseudo header without length; transport header without
+                                 * sequence, flags, length and checksum */
 };
 
 static int cut_of(struct cut *c, const uint8_t *p, size_t len, const struct virtio_net_hdr *vh,
@@ -56,38 +60,65 @@ static int cut_of(struct cut *c, const uint8_t *p, size_t len, const struct virt
      * where this session's MTU is below that of the interface */
     if (proto == IPPROTO_TCP && mtu > c->head && c->size > mtu - c->head)
         c->size = mtu - c->head;
-    c->addr_sum = dp_sum_pseudo(p, c->h.version, proto, 0);
+    uint8_t head[60];
+    if (c->h.version == 4) {
+        memcpy(head, p, c->h.l4);
+        memset(head + 2, 0, 4);
+        memset(head + 10, 0, 2);
+        c->ip_sum = dp_sum_plain(head, c->h.l4);
+    }
+    memcpy(head, p + c->h.l4, l4);
+    if (proto == IPPROTO_TCP) {
+        memset(head + 4, 0, 4);
+        memset(head + 12, 0, 2);
+        memset(head + 16, 0, 2);
+    } else {
+        memset(head + 4, 0, 4);
+    }
+    c->l4_sum = dp_sum_pseudo(p, c->h.version, proto, 0) + dp_sum_plain(head, l4);
     return 0;
+}
+
+static void put_check(uint8_t *at, uint64_t sum, bool none_is_ones)
+{
+    uint16_t c = (uint16_t)~dp_fold(sum);
+    if (c == 0 && none_is_ones)
+        c = 0xffff;
+    memcpy(at, &c, 2);
 }
 
 static void cut_one(const struct cut *c, uint8_t *d, uint32_t i, uint32_t off, uint32_t n, bool last)
 {
+    const uint8_t *p = c->p, *payload = p + c->head + off;
     uint32_t l4_len = c->head - c->h.l4 + n;
-    memcpy(d, c->p, c->head);
-    memcpy(d + c->head, c->p + c->head + off, n);
+    memcpy(d, p, c->head);
+    memcpy(d + c->head, payload, n);
     if (c->h.version == 4) {
-        dp_put16(d + 2, c->head + n);
-        dp_put16(d + 4, dp_get16(d + 4) + i);
-        dp_ip4_check(d);
+        uint16_t len = htons((uint16_t)(c->head + n)), id = htons((uint16_t)(dp_get16(p + 4) + i));
+        memcpy(d + 2, &len, 2);
+        memcpy(d + 4, &id, 2);
+        put_check(d + 10, c->ip_sum + len + id, false);
     } else {
         dp_put16(d + 4, c->head + n - DP_IP6_MIN);
     }
-    uint8_t *t = d + c->h.l4, *check = t + 16;
+    const uint8_t *from = p + c->h.l4;
+    uint8_t *t = d + c->h.l4;
+    uint64_t sum = c->l4_sum + htons((uint16_t)l4_len) + dp_sum(payload, n);
     if (c->h.proto == IPPROTO_TCP) {
-        dp_put32(t + 4, dp_get32(t + 4) + off);
+        uint32_t seq = htonl(dp_get32(from + 4) + off), flags = dp_get16(from + 12);
         if (!last)
-            t[13] &= (uint8_t)~(DP_TCP_FIN | DP_TCP_PSH);
+            flags &= ~(DP_TCP_FIN | DP_TCP_PSH);
         if (i)                  /* RFC 3168 section 6.1.2: said once */
-            t[13] &= (uint8_t)~DP_TCP_CWR;
+            flags &= ~DP_TCP_CWR;
+        uint16_t word = htons((uint16_t)flags);
+        memcpy(t + 4, &seq, 4);
+        memcpy(t + 12, &word, 2);
+        put_check(t + 16, sum + seq + word, false);
     } else {
-        dp_put16(t + 4, l4_len);
-        check = t + 6;
+        uint16_t len = htons((uint16_t)l4_len);
+        memcpy(t + 4, &len, 2);
+        put_check(t + 6, sum + len, true);
     }
-    check[0] = check[1] = 0;
-    uint16_t s = (uint16_t)~dp_fold(c->addr_sum + htons((uint16_t)l4_len) + dp_sum(t, l4_len));
-    if (s == 0 && c->h.proto == IPPROTO_UDP)
-        s = 0xffff;
-    memcpy(check, &s, 2);
 }
 
 int dp_seg(const uint8_t *p, size_t len, const struct virtio_net_hdr *vh, uint32_t mtu,

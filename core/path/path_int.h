@@ -15,6 +15,7 @@ struct path_sock {
     int fd;                     /* -1: none */
     sa_family_t family;
     bool gso;                   /* UDP_SEGMENT is worth a try */
+    bool big;                   /* the last batch was of merged datagrams */
     struct loop_fd *watch;
     struct adit_port *port;
     struct adit_node calling;   /* paths that wait for a first answer */

@@ -25,7 +25,7 @@
 #endif
 
 #define MSGS     64u            /* datagrams (each up to 64 segments) of one recvmmsg */
-#define MSGS_GRO 32u            /* with GRO, so that what is read stays in the cache */
+#define MSGS_BIG 8u             /* when they are merged ones: what is read stays in the cache */
 #define ROUNDS   4              /* recvmmsg calls of one wake-up, for fairness */
 #define FRAMES   4096u
 #define BUF      65536u
@@ -287,11 +287,11 @@ static void ready(void *u, int events)
 {
     struct path_sock *s = u;
     struct adit_port *port = s->port;
-    uint32_t msgs = port->protocol == ADIT_PROTO_UDP ? MSGS_GRO : MSGS;
     port->refs++;               /* it may be unbound by what it delivers */
     if (events & LOOP_ERROR)
         read_errors(s);
     for (int round = 0; round < ROUNDS && !port->closed; round++) {
+        uint32_t msgs = s->big ? MSGS_BIG : MSGS;
         int n = read_batch(s, msgs);
         if (n < 0 && errno != EAGAIN && errno != EBADF)
             continue;           /* an error about something that was sent */
@@ -299,8 +299,12 @@ static void ready(void *u, int events)
             break;
         path_stats.rx_reads++;
         struct path *last = NULL;
-        for (uint32_t i = 0; i < (uint32_t)n; i++)
+        uint32_t bytes = 0;
+        for (uint32_t i = 0; i < (uint32_t)n; i++) {
+            bytes += rx.m[i].msg_len;
             take(s, i, &last);
+        }
+        s->big = bytes / (uint32_t)n > 8192;
         deliver();
         path_flush();
         if ((uint32_t)n < msgs)

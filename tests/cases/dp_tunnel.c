@@ -4,6 +4,7 @@
  *     dp_tunnel tunnel tun=a0 our=10.9.0.1 client=10.9.0.2 at=192.0.2.1:5000
  *                      peer=192.0.2.2:5000 [route=10.1.0.0/16 ...] [state=DIR]
  *                      [mtu=1400] [cmtu=1400] [forward] [proxy] [plain] [gre] [own=NAME]
+ *     dp_tunnel recover DIR               # undoes what a killed one left
  *     dp_tunnel sink ADDR PORT            # takes streams, checks every byte
  *     dp_tunnel source ADDR PORT BYTES    # sends one; prints Mbit/s
  *     dp_tunnel echo ADDR PORT            # UDP: sends back
@@ -351,6 +352,10 @@ int main(int argc, char **argv)
 {
     if (argc > 2 && !strcmp(argv[1], "tunnel"))
         return tunnel(argv + 2);
+    if (argc == 3 && !strcmp(argv[1], "recover")) {
+        dp_recover(argv[2]);
+        return 0;
+    }
     if (argc == 4 && !strcmp(argv[1], "sink"))
         return sink(argv + 2);
     if (argc == 5 && !strcmp(argv[1], "source"))
