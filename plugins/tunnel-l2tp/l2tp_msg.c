@@ -112,10 +112,15 @@ static const void *member_of(const struct l2tp_msg *m, const struct avp *a)
 }
 
 /* macOS and iOS send the numbers of the Result Code in the wrong byte order
- * (row M1): a small number in the high byte. */
-static uint16_t unswapped(uint16_t v)
+ * (row M1): the result, a small number, is in the high byte. */
+static bool is_swapped(uint16_t result)
 {
-    return v > 0xff && (v & 0xff) == 0 ? (uint16_t)(v >> 8) : v;
+    return result > 0xff && (result & 0xff) == 0;
+}
+
+static uint16_t swapped(uint16_t v)
+{
+    return (uint16_t)(v >> 8 | v << 8);
 }
 
 static void read_value(struct l2tp_msg *m, const struct avp *a, struct rd *v)
@@ -145,8 +150,12 @@ static void read_value(struct l2tp_msg *m, const struct avp *a, struct rd *v)
         /* The error code and the text may be missing: mtpd sends 2 bytes (row A6). */
         struct l2tp_result *r = to;
         size_t len;
-        r->code = unswapped(rd_u16(v));
-        r->error = rd_left(v) >= 2 ? unswapped(rd_u16(v)) : 0;
+        r->code = rd_u16(v);
+        r->error = rd_left(v) >= 2 ? rd_u16(v) : 0;
+        if (is_swapped(r->code)) {
+            r->code = swapped(r->code);
+            r->error = swapped(r->error);
+        }
         r->text.p = rd_rest(v, &len);
         r->text.len = (uint16_t)len;
         break;
