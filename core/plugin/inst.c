@@ -199,6 +199,8 @@ int32_t plug_inst_start(struct plug_inst *i)
     r = code_of(i, "start", r);
     if (r && life->stop)        /* what it had begun ends, so that it can be tried again */
         PLUG_CALL(i, "stop", life->stop(&i->self));
+    if (!r && i->self.kind == ADIT_KIND_OBSERVER)
+        plug_observe(true);
     set_state(i, r ? INST_FAILED : INST_RUNNING);
     return r;
 }

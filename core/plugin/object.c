@@ -272,6 +272,7 @@ int plug_load_dir(const char *dir)
 void plug_unload_all(void)
 {
     plug_requests_fini();
+    plug_observe(false);
     ADIT_LIST_EACH(n, &objects) {
         adit_list_del(n);
         object_free(ADIT_OF(n, struct plug_object, node));

@@ -98,6 +98,7 @@ bool plug_name_ok(const char *name);            /* a-z 0-9 hyphens, at most 31 *
 /* Copies a struct that begins with its own size; the rest of `out` is zero. */
 void plug_copy(void *out, uint32_t out_size, const void *from, uint32_t from_size);
 
+void plug_observe(bool yes);                     /* observers hear the log */
 void plug_requests_forget(struct plug_inst *i); /* all end with ADIT_ECANCELED */
 void plug_requests_fini(void);                  /* no instance is left */
 void plug_fault(struct plug_inst *i, const char *fmt, ...) ADIT_PRINTF(2, 3);

@@ -7,7 +7,8 @@ echo "# nm -D, readelf -d, ldd -r over the plugins of $top_builddir"
 n=0
 say() { n=$((n + 1)); echo "$1 $n - $2"; }
 sanitized=no
-for so in .libs/*.so; do
+for la in $plugins; do
+    so=.libs/${la%.la}.so
     [ -e "$so" ] || continue
     nm -D --undefined-only "$so" | grep -qE '__(asan|ubsan|sanitizer)' && sanitized=yes
     name=${so##*/}

@@ -236,10 +236,14 @@ static const struct adit_accounting accounting_vt = { .size = sizeof accounting_
 static void observe(struct adit_self *self, const char *source, const struct adit_event *ev,
                     const struct adit_kv *kv, uint32_t n, uint64_t wall_ms)
 {
-    (void)self; (void)source; (void)ev; (void)kv; (void)n; (void)wall_ms;
+    (void)kv; (void)n; (void)wall_ms;
+    adit_count(self, 0);
+    /* against the rules: an event of its own */
+    if (strcmp(ev->name, "good.auth.checked") != 0 && strcmp(source, "observer/o") != 0)
+        adit_event(self, &ev_checked, ADIT_KV_S("user", "observer"));
 }
 static const struct adit_observer observer_vt = { .size = sizeof observer_vt,
-                                                  .level = ADIT_LOG_NOTICE, .event = observe };
+                                                  .level = ADIT_LOG_INFO, .event = observe };
 
 static const struct adit_face faces[] = {
     { .kind = ADIT_KIND_AUTH, .conf_size = sizeof(struct auth_conf), .name = "good",
@@ -250,7 +254,8 @@ static const struct adit_face faces[] = {
     { .kind = ADIT_KIND_POOL, .name = "good", .life = &life, .vtable = &pool_vt },
     { .kind = ADIT_KIND_POLICY, .name = "good", .life = &life, .vtable = &policy_vt },
     { .kind = ADIT_KIND_ACCOUNTING, .name = "good", .life = &life, .vtable = &accounting_vt },
-    { .kind = ADIT_KIND_OBSERVER, .name = "good", .life = &life, .vtable = &observer_vt },
+    { .kind = ADIT_KIND_OBSERVER, .name = "good", .counters = auth_counters, .counter_count = 2,
+      .events = auth_events, .life = &life, .vtable = &observer_vt },
 };
 
 ADIT_PLUGIN("good", "1.0", "BSD-2-Clause", "Offers a face of every kind.", faces)

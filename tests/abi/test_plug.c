@@ -110,7 +110,7 @@ START_TEST(frozen_plugin_loads)
         ck_assert_ptr_eq(plug_of(plug_self(i)), i);
     }
     const struct adit_observer *o = plug_vtable(plug_inst_find(ADIT_KIND_OBSERVER, "x"));
-    ck_assert_uint_eq(o->level, ADIT_LOG_NOTICE);
+    ck_assert_uint_eq(o->level, ADIT_LOG_INFO);
     ck_assert_ptr_null(plug_face(ADIT_KIND_AUTH, "other"));
 }
 END_TEST
@@ -604,6 +604,27 @@ START_TEST(slow_calls_are_seen)
 }
 END_TEST
 
+START_TEST(observers_hear_the_log)
+{
+    struct asked a;
+    struct plug_inst *i = made("{}");
+    struct plug_inst *o = plug_inst_new(plug_face(ADIT_KIND_OBSERVER, "good"), "o", NULL, NULL);
+    log_level(ADIT_LOG_INFO);
+    ask(i, &a, 1000);
+    ck_assert_uint_eq(plug_self(o)->counters[0], 0);
+    ck_assert_int_eq(plug_inst_start(o), 0);
+    uint64_t heard = plug_self(o)->counters[0];         /* that it runs */
+    ask(i, &a, 1000);
+    ck_assert_uint_eq(plug_self(o)->counters[0], heard + 1);
+    plug_inst_stop(o);
+    heard = plug_self(o)->counters[0];
+    ask(i, &a, 1000);
+    ck_assert_uint_eq(plug_self(o)->counters[0], heard);
+    conf_free(doc);
+    doc = NULL;
+}
+END_TEST
+
 static void leased(void *u, int32_t status, const void *answer)
 {
     const struct adit_pool_answer *x = answer;
@@ -634,7 +655,8 @@ static Suite *suite(void)
         instances_live, reload_takes_differences, verbs_and_their_reports, requests_end_once,
         nonsense_is_an_error, cancel_and_end_of_the_instance,
         late_answers_are_told_from_second_ones, other_threads_are_kept_out, slow_calls_are_seen,
-        pools_tell_the_cause_of_a_failure, NULL };
+        pools_tell_the_cause_of_a_failure,
+        observers_hear_the_log, NULL };
     Suite *s = suite_create("plug");
     TCase *tc = tcase_create("plug");
     tcase_set_timeout(tc, 60);
