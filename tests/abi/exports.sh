@@ -1,6 +1,6 @@
 #!/bin/sh
 # Every plugin that was built exports one symbol and needs none beyond the C
-# library and, where it says so, libcrypto.
+# library and, where it says so, libcrypto; the loader takes it.
 set -u
 cd "$top_builddir" || exit 99
 echo "# nm -D, readelf -d, ldd -r over the plugins of $top_builddir"
@@ -36,6 +36,21 @@ for la in $plugins; do
         fi
     fi
 done
+# the loader takes each of them, and all of them together
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+for la in $plugins; do
+    so=.libs/${la%.la}.so
+    [ -e "$so" ] && install -m 755 "$so" "$tmp/"
+done
+if [ -n "$(ls "$tmp")" ]; then
+    if ./plugload "$tmp"/*.so > "$tmp/log" 2>&1; then
+        say ok "the loader takes all of them"
+    else
+        say "not ok" "the loader takes all of them"
+    fi
+    sed 's/^/# /' "$tmp/log"
+fi
 if [ $n = 0 ]; then
     say ok "plugins # SKIP none was built"
 fi
