@@ -60,4 +60,36 @@ if [ $code = 0 ] && grep -q '^auth-hello 1.0 .*auth/hello' "$tmp/log"; then
 else
     say "not ok" "the loader takes it (code $code)"
 fi
+
+# the daemon itself, with the plugin and its options
+if [ ! -x "$top_builddir/aditd" ]; then
+    say ok "the daemon takes it # SKIP aditd was not built"
+    done_
+fi
+mkdir -m 755 "$tmp/plugins"
+install -m 755 "$tmp/src/auth-hello.so" "$tmp/plugins/"
+cat > "$tmp/aditd.yaml" << CONF
+daemon:
+  plugin-dir: $tmp/plugins
+auth:
+  - type: hello
+    user: ann
+    password: open sesame
+CONF
+chmod 600 "$tmp/aditd.yaml"
+if "$top_builddir/aditd" --check --config "$tmp/aditd.yaml" > "$tmp/log" 2>&1; then
+    say ok "the daemon takes it"
+else
+    sed 's/^/# /' "$tmp/log"
+    say "not ok" "the daemon takes it"
+fi
+sed -i 's/user:/usr:/' "$tmp/aditd.yaml"
+"$top_builddir/aditd" --check --config "$tmp/aditd.yaml" > "$tmp/log" 2>&1
+code=$?
+if [ $code != 0 ] && grep -q "did you mean 'user'" "$tmp/log"; then
+    say ok "the daemon reads its options, and says what is wrong with them"
+else
+    sed 's/^/# /' "$tmp/log"
+    say "not ok" "the daemon reads its options, and says what is wrong with them"
+fi
 done_
