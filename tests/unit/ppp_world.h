@@ -26,8 +26,10 @@
 #define world_assert ck_assert
 #endif
 
+#ifndef WORLD_FRAMES
 #define WORLD_FRAMES 512
 #define WORLD_BYTES  2200
+#endif
 
 struct world;
 
@@ -296,7 +298,8 @@ static inline void side_rx(struct side *s, const uint8_t *data, uint32_t len)
     /* exactly as long as it is, so that a sanitizer sees a look behind it */
     uint8_t *buf = malloc(2 * ADIT_ROOM + len);
     world_assert(buf != NULL);
-    memcpy(buf + ADIT_ROOM, data, len);
+    if (len)
+        memcpy(buf + ADIT_ROOM, data, len);
     struct adit_frame f = adit_frame_of(buf, ADIT_ROOM + len, ADIT_ROOM, len);
     struct adit_frame *v = &f;
     ppp_rx(s->p, &v, 1);
