@@ -28,7 +28,8 @@ sed 's/^/# /' "$tmp/report"
 if [ $code = 0 ]; then
     echo "ok 1 - today's headers are those of 1.0"
 elif [ "$minor" = 0 ]; then
-    echo "not ok 1 - the headers differ from 1.0 and ADIT_ABI_MINOR is still 0 (code $code)"
+    echo "not ok 1 - the headers differ from 1.0 and ADIT_ABI_MINOR is still 0 (code $code);" \
+        "before 1.0 is released: run tests/abi/freeze"
 elif [ $((code & 11)) = 0 ]; then       # 1 error, 2 usage, 8 incompatible; 4 is growth
     echo "ok 1 - today's headers grew, compatibly"
 else

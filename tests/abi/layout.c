@@ -8,7 +8,9 @@
 #if ADIT_ABI_MINOR > 0
 #define S(type, size) _Static_assert(sizeof(struct type) >= (size), #type " has shrunk");
 #else
-#define S(type, size) _Static_assert(sizeof(struct type) == (size), #type " has another size");
+#define S(type, size)                                                                    \
+    _Static_assert(sizeof(struct type) == (size),                                         \
+                   #type " has another size; before 1.0 is released: run tests/abi/freeze");
 #endif
 #define M(type, member, offset) \
     _Static_assert(offsetof(struct type, member) == (offset), #type "." #member " has moved");

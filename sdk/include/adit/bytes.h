@@ -24,7 +24,7 @@ struct rd {
 
 static inline struct rd rd_of(const void *p, size_t len)
 {
-    static const uint8_t nothing;
+    static const uint8_t nothing = 0;
     if (!p) {
         struct rd none = { &nothing, &nothing, len != 0 };
         return none;            /* C does not even allow NULL + 0 */

@@ -24,9 +24,12 @@ struct rd {
 
 static inline struct rd rd_of(const void *p, size_t len)
 {
+    static const uint8_t nothing = 0;
+    if (!p) {
+        struct rd none = { &nothing, &nothing, len != 0 };
+        return none;            /* C does not even allow NULL + 0 */
+    }
     struct rd r = { (const uint8_t *)p, (const uint8_t *)p + len, false };
-    if (!p)
-        r = (struct rd){ NULL, NULL, len != 0 };
     return r;
 }
 
