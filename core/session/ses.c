@@ -73,6 +73,14 @@ static void climb(struct ses *s, enum phase to)
     s->phase = to;
 }
 
+/* Leaves the rungs above `to`. */
+static void descend(struct ses *s, enum phase to)
+{
+    for (; s->phase > to; s->phase--)
+        if (phases[s->phase].leave)
+            phases[s->phase].leave(s);
+}
+
 static void round_end(void *u);
 static struct loop_idle at_round_end = { .run = round_end };
 
@@ -82,12 +90,9 @@ void ses_end(struct ses *s, uint32_t cause, const char *text)
     if (s->finished)
         return;
     s->finished = true;
-    bool was_up = s->phase == PH_UP;
-    for (; s->phase > PH_IDLE; s->phase--)
-        if (phases[s->phase].leave)
-            phases[s->phase].leave(s);
+    descend(s, PH_IDLE);
     ses_totals.ended++;
-    if (!was_up)
+    if (!s->up_wall)            /* it never came up */
         ses_refused(s);
     adit_list_add(&ending, &s->ended);
     loop_at_round_end(&at_round_end);
@@ -208,10 +213,15 @@ static void on_event(void *u, const struct ppp_event *ev)
     if (s->finished)
         return;
     switch (ev->type) {
-    case PPP_EV_LCP_UP:
     case PPP_EV_PEER_INFO:
     case PPP_EV_MPPE:
+        break;
+    case PPP_EV_LCP_UP:
+        descend(s, PH_LINK);    /* the peer begins anew: perhaps as somebody else */
+        break;
     case PPP_EV_NET_DOWN:
+        if (ev->proto == PPP_IP && s->phase == PH_UP)
+            descend(s, PH_ADDR);
         break;
     case PPP_EV_AUTH_QUERY:
         climb(s, PH_AUTH);
@@ -223,7 +233,7 @@ static void on_event(void *u, const struct ppp_event *ev)
         ses_addr_enter(s);
         break;
     case PPP_EV_NET_UP:
-        if (s->phase == PH_ADDR) {
+        if (s->phase == PH_ADDR && ev->proto == PPP_IP) {
             climb(s, PH_UP);
             ses_net_enter(s);
         }
@@ -352,6 +362,31 @@ static int32_t link_open(struct adit_self *self, const struct adit_link_info *gi
     return 0;
 }
 
+/* What is known of a call before anybody logged in. Each login begins with this
+ * alone: what an earlier attempt was given must not leak into the next. */
+bool ses_attrs_base(struct ses *s)
+{
+    struct adit_attrs *fresh = plug_attr_api.make();
+    if (!fresh)
+        return false;
+    plug_attr_api.free(s->attrs);
+    s->attrs = fresh;
+    ses_put_str(s, ADIT_ATTR_PROTOCOL, s->vt->protocol);
+    ses_put_str(s, ADIT_ATTR_TUNNEL, s->self->name);
+    ses_put_addr(s, ADIT_ATTR_PEER, &s->peer);
+    ses_put_addr(s, ADIT_ATTR_OUR, &s->our);
+    ses_put_str(s, ADIT_ATTR_CALLING_STATION, s->calling);
+    ses_put_str(s, ADIT_ATTR_CALLED_STATION, s->called);
+    ses_put_str(s, ADIT_ATTR_SESSION, s->id);
+    if (*s->peer_host)
+        ses_put_str(s, ADIT_ATTR_PEER_HOST, s->peer_host);
+    struct adit_value yes = { ADIT_TYPE_BOOL, 0, { .u = s->secured } };
+    plug_attr_api.put(s->attrs, ADIT_ATTR_SECURED, &yes);
+    if (*s->identity)
+        ses_put_str(s, ADIT_ATTR_PEER_IDENTITY, s->identity);
+    return true;
+}
+
 static void link_up(struct adit_link *l, const struct adit_link_info *given)
 {
     struct ses *s = of_link(l);
@@ -366,19 +401,10 @@ static void link_up(struct adit_link *l, const struct adit_link_info *given)
               ADIT_KV_S("peer", addr_text(&s->peer, peer)));
     climb(s, PH_LINK);
 
-    ses_put_str(s, ADIT_ATTR_PROTOCOL, s->vt->protocol);
-    ses_put_str(s, ADIT_ATTR_TUNNEL, s->self->name);
-    ses_put_addr(s, ADIT_ATTR_PEER, &s->peer);
-    ses_put_addr(s, ADIT_ATTR_OUR, &s->our);
-    ses_put_str(s, ADIT_ATTR_CALLING_STATION, s->calling);
-    ses_put_str(s, ADIT_ATTR_CALLED_STATION, s->called);
-    ses_put_str(s, ADIT_ATTR_SESSION, s->id);
-    if (*s->peer_host)
-        ses_put_str(s, ADIT_ATTR_PEER_HOST, s->peer_host);
-    struct adit_value yes = { ADIT_TYPE_BOOL, 0, { .u = s->secured } };
-    plug_attr_api.put(s->attrs, ADIT_ATTR_SECURED, &yes);
-    if (*s->identity)
-        ses_put_str(s, ADIT_ATTR_PEER_IDENTITY, s->identity);
+    if (!ses_attrs_base(s)) {
+        ses_end(s, ADIT_CAUSE_RESOURCE, NULL);
+        return;
+    }
 
     struct ppp_cfg cfg = {
         .role = s->role,
@@ -424,6 +450,8 @@ static void link_down(struct adit_link *l, uint32_t cause, const char *text)
         return;
     s->link_gone = true;
     if (!s->finished) {
+        if (s->refused_cause)   /* a refused peer hangs up: that is not why */
+            ses_cause(s, s->refused_cause, s->refused);
         ses_cause(s, cause ? cause : ADIT_CAUSE_LOST_CARRIER, text);
         if (s->ppp)
             ppp_down(s->ppp, s->cause);         /* DOWN comes, ses_end() with it */

@@ -152,9 +152,12 @@ void ses_auth_query(struct ses *s, const struct adit_auth_query *q)
     s->method = q->method;
     s->message[0] = '\0';
     s->chain_cause = ADIT_CAUSE_UNKNOWN_USER;
+    if (!ses_attrs_base(s)) {
+        refuse(s, ADIT_CAUSE_RESOURCE, NULL);
+        return;
+    }
     ses_put_str(s, ADIT_ATTR_USER, s->user);
     ses_put_str(s, ADIT_ATTR_ACCOUNT, s->account);
-    plug_attr_api.del(s->attrs, ADIT_ATTR_DOMAIN);
     if (*s->domain)
         ses_put_str(s, ADIT_ATTR_DOMAIN, s->domain);
     ses_put_u(s, ADIT_ATTR_METHOD, q->method);
@@ -267,6 +270,8 @@ static uint32_t settle(struct ses *s, char text[256])
         return ADIT_CAUSE_METHOD_REFUSED;
     }
     uint32_t server = s->tunnel->conf.encryption;
+    if (s->secured && s->tunnel->by_protocol)
+        server = ADIT_ENC_NONE;         /* IPsec encrypts already */
     uint32_t profile = (uint32_t)ses_u(s, ADIT_ATTR_ENCRYPTION);
     s->encryption = profile ? server & profile : server;
     if (!s->encryption) {

@@ -19,7 +19,7 @@ struct ses_tunnel {
     char name[64];
     uint32_t used;
     uint64_t refused;
-    bool started;
+    bool started, by_protocol;  /* by_protocol: encryption is not configured */
 };
 
 /* An AUTH_QUERY, copied: the chain of authenticators may take its time. */
@@ -88,6 +88,7 @@ struct ses {
 /* the ladder (ses.c) */
 void ses_cause(struct ses *s, uint32_t cause, const char *text);
 void ses_end(struct ses *s, uint32_t cause, const char *text);
+bool ses_attrs_base(struct ses *s);             /* only what the call itself tells */
 void ses_refused(struct ses *s);                /* into the list of failures and the log */
 void ses_end_tunnel(struct ses_tunnel *t);      /* all its sessions, now */
 void ses_reap(struct ses_tunnel *t);            /* after its instance is gone */

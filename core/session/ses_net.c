@@ -145,13 +145,10 @@ void ses_net_enter(struct ses *s)
     s->up_ms = loop_now();
     s->up_wall = loop_wall();
     s->mtu = p.peer_mru && p.peer_mru < ses_conf_get()->mtu ? p.peer_mru : ses_conf_get()->mtu;
-    if (s->link_mtu && s->link_mtu < s->mtu)
-        s->mtu = s->link_mtu;
+    /* peer_mru allows for MPPE and for the tunnel already */
     uint64_t profile_mtu = ses_u(s, ADIT_ATTR_MTU);
     if (profile_mtu >= 576 && profile_mtu < s->mtu)
         s->mtu = (uint32_t)profile_mtu;
-    if (p.encryption)
-        s->mtu -= 4;            /* MPPE header and the protocol field inside */
 
     struct adit_addr routes[64];
     uint32_t n = 0;
@@ -176,7 +173,8 @@ void ses_net_enter(struct ses *s)
     account(s, 0);
     s->accounted = true;
     if (s->session_timeout_ms || s->idle_timeout_ms) {
-        s->limit_timer = loop_timer_new(limits, s);
+        if (!s->limit_timer)
+            s->limit_timer = loop_timer_new(limits, s);
         limits(s);
     }
 }

@@ -118,7 +118,8 @@ static void take(struct ses_tunnel *t, const struct ses_tunnel_conf *c)
     const struct adit_tunnel *vt = plug_vtable(t->inst);
     t->conf = *c;
     t->conf.type = t->conf.name = NULL;         /* the caller's memory */
-    if (!t->conf.encryption)
+    t->by_protocol = !t->conf.encryption;
+    if (t->by_protocol)
         t->conf.encryption = vt->encrypts ? ADIT_ENC_128 : ADIT_ENC_NONE | ADIT_ENC_128;
 }
 
@@ -147,6 +148,7 @@ int32_t ses_tunnel_set(struct ses_tunnel *t, const struct ses_tunnel_conf *c)
 int32_t ses_tunnel_ports(struct ses_tunnel *t, uint32_t ports)
 {
     struct ses_tunnel_conf c = t->conf;
+    c.encryption = t->by_protocol ? 0 : c.encryption;
     c.ports = ports;
     return ses_tunnel_set(t, &c);
 }

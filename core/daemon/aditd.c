@@ -1,0 +1,477 @@
+/* aditd.c - the daemon: reads the configuration, starts the rooms, serves.
+ *
+ * Knows:  the order in which things begin and end, signals, the command line.
+ * Leaves: everything else.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/addr.h"
+#include "config/conf.h"
+#include "control/ctl.h"
+#include "crypto/crypto.h"
+#include "daemon/inst.h"
+#include "daemon/notify.h"
+#include "datapath/dp.h"
+#include "log/log.h"
+#include "loop/loop.h"
+#include "path/path.h"
+#include "plugin/plug.h"
+#include "privilege/priv.h"
+#include "session/ses.h"
+
+ADIT_EVENT(ev_started, "daemon.started", ADIT_LOG_NOTICE,
+           "The daemon serves.", "version config socket interface");
+ADIT_EVENT(ev_reloaded, "daemon.reloaded", ADIT_LOG_NOTICE,
+           "The configuration was read again.", "config");
+ADIT_EVENT(ev_stopping, "daemon.stopping", ADIT_LOG_NOTICE,
+           "The daemon ends all sessions and stops.", "signal");
+ADIT_EVENT(ev_refused, "daemon.reload-refused", ADIT_LOG_ERROR,
+           "The new configuration has errors; the old one stays in force.", "config text");
+
+/* ---- section `daemon:` ------------------------------------------------------- */
+
+struct daemon_conf {
+    const char *control_socket, *plugin_dir, *state_dir, *log_file;
+    uint32_t log, log_level;
+    uint32_t control_mode;
+};
+
+static const struct adit_word log_words[] = {
+    { "stderr", LOG_TO_STDERR, 0 }, { "syslog", LOG_TO_SYSLOG, 0 },
+    { "journal", LOG_TO_JOURNAL, 0 }, { "file", LOG_TO_FILE, 0 }, { NULL, 0, 0 },
+};
+static const struct adit_word level_words[] = {
+    { "error", ADIT_LOG_ERROR, 0 },   { "warning", ADIT_LOG_WARN, 0 },
+    { "notice", ADIT_LOG_NOTICE, 0 }, { "info", ADIT_LOG_INFO, 0 },
+    { "debug", ADIT_LOG_DEBUG, 0 },   { NULL, 0, 0 },
+};
+static const struct adit_word mode_words[] = {
+    { "owner", 0600, 0 }, { "group", 0660, 0 }, { "all", 0666, 0 }, { NULL, 0, 0 },
+};
+
+// clang-format off
+static const struct adit_opt daemon_opts[] = {
+    ADIT_OPT(FILE, daemon_conf, control_socket, "control-socket", ADIT_RUN_DIR "/control.sock", 0, "The socket that adit talks to."),
+    ADIT_OPT_WORDS(ENUM, daemon_conf, control_mode, "control-access", mode_words, "owner", 0, "Who may use the socket: its owner (root), its group, or all."),
+    ADIT_OPT(FILE, daemon_conf, plugin_dir, "plugin-dir", ADIT_PLUGIN_DIR, 0, "Every NAME.so in this directory is loaded."),
+    ADIT_OPT(FILE, daemon_conf, state_dir, "state-dir", ADIT_STATE_DIR, 0, "What must survive a crash is kept here."),
+    ADIT_OPT_WORDS(ENUM, daemon_conf, log, "log", log_words, "stderr", ADIT_OPT_RELOAD, "Where the log goes."),
+    ADIT_OPT(FILE, daemon_conf, log_file, "log-file", NULL, ADIT_OPT_RELOAD, "The file, with log: file."),
+    ADIT_OPT_WORDS(ENUM, daemon_conf, log_level, "log-level", level_words, "notice", ADIT_OPT_RELOAD, "Events up to this level are logged."),
+    ADIT_OPT_END
+};
+
+/* ---- section `network:` ----------------------------------------------------------- */
+
+struct network_conf {
+    const char *interface;
+    uint32_t forward, proxy_arp, offload;
+};
+
+static const struct adit_opt network_opts[] = {
+    ADIT_OPT(STR, network_conf, interface, "interface", "adit%d", 0, "Name of the interface that clients are behind; %d counts."),
+    ADIT_OPT(BOOL, network_conf, forward, "forward", "yes", 0, "Forward packets between clients and other interfaces."),
+    ADIT_OPT(BOOL, network_conf, proxy_arp, "proxy-arp", "yes", 0, "Answer ARP for clients whose address is of a network on this host."),
+    ADIT_OPT(BOOL, network_conf, offload, "offload", "yes", 0, "Exchange super-packets with the kernel."),
+    ADIT_OPT_END
+};
+// clang-format on
+
+static const char *const sections[] = { "daemon",   "network",    "ppp",      "tunnels",
+                                        "auth",     "policies",   "pools",    "accounting",
+                                        "observers", "security",  NULL };
+
+static struct {
+    const char *config;
+    bool check, foreground;
+    const char *socket, *level;
+    struct daemon_conf conf;
+    struct conf_mem *conf_mem;
+    int ready_fd;
+} me = { .config = ADIT_CONF_DIR "/aditd.yaml", .ready_fd = -1 };
+
+/* ---- reading ------------------------------------------------------------------------- */
+
+static int32_t fill(const struct conf_node *root, const char *key, const struct adit_opt *opts,
+                    uint32_t size, void *out, struct conf_mem **mem, const struct conf_err *err)
+{
+    return conf_fill(conf_get(root, key), opts, sizeof(struct adit_opt), NULL, size, out, mem, err);
+}
+
+static int32_t check_sections(const struct conf_node *root, const struct conf_err *err)
+{
+    int32_t rc = 0;
+    for (uint32_t i = 0; i < conf_count(root); i++) {
+        const char *key = conf_key(root, i);
+        size_t n = 0;
+        while (sections[n] && strcmp(sections[n], key) != 0)
+            n++;
+        if (sections[n])
+            continue;
+        const char *near = conf_nearest(key, sections);
+        rc = near ? conf_error(conf_get(root, key), err, "unknown section '%s'; did you mean '%s'?",
+                               key, near)
+                  : conf_error(conf_get(root, key), err, "unknown section '%s'", key);
+    }
+    return rc;
+}
+
+static void logging(void)
+{
+    log_level(me.conf.log_level);
+    if (me.conf.log == LOG_TO_FILE && !me.conf.log_file)
+        log_fail("daemon", ADIT_ECONF, "daemon.log is file, but daemon.log-file is not set");
+    else
+        log_open(me.conf.log, me.conf.log_file);
+}
+
+static int32_t take_daemon(const struct conf_node *root, const struct conf_err *err)
+{
+    struct daemon_conf c;
+    struct conf_mem *mem = NULL;
+    int32_t rc = fill(root, "daemon", daemon_opts, sizeof c, &c, &mem, err);
+    if (rc) {
+        conf_mem_free(mem);
+        return rc;
+    }
+    if (me.socket)
+        c.control_socket = me.socket;
+    for (const struct adit_word *w = level_words; me.level && w->word; w++)
+        if (!strcmp(w->word, me.level))
+            c.log_level = w->value;
+    conf_mem_free(me.conf_mem);
+    me.conf = c;
+    me.conf_mem = mem;
+    return 0;
+}
+
+/* Collects the errors of a reload, to tell whoever asked. */
+struct told {
+    char *text;
+    size_t size, used;
+};
+
+static void tell(void *u, const char *sentence)
+{
+    struct told *t = u;
+    log_fail("config", ADIT_ECONF, "%s", sentence);
+    if (t->used < t->size)
+        t->used += (size_t)snprintf(t->text + t->used, t->size - t->used, "%s%s",
+                                    t->used ? "\n" : "", sentence);
+}
+
+static int reload(char *text, size_t size)
+{
+    struct told told = { text, size, 0 };
+    struct conf_err err = { tell, &told };
+    notify("RELOADING=1");
+    struct conf_doc *d = conf_read(me.config, &err);
+    const struct conf_node *root = d ? conf_root(d) : NULL;
+    struct network_conf n;
+    struct conf_mem *mem = NULL;
+    /* everything is looked at before anything is changed */
+    int32_t rc = d ? check_sections(root, &err) : ADIT_ECONF;
+    if (!rc)
+        rc = fill(root, "network", network_opts, sizeof n, &n, &mem, &err);
+    conf_mem_free(mem);
+    if (!rc)
+        rc = inst_check(root, false, &err);
+    if (!rc)
+        rc = ses_conf_read(conf_get(root, "ppp"), &err);
+    if (!rc)
+        rc = take_daemon(root, &err);
+    if (rc) {
+        LOG_EVENT("daemon", &ev_refused, ADIT_KV_S("config", me.config), ADIT_KV_S("text", text));
+    } else {
+        logging();
+        inst_apply(root);
+        snprintf(text, size, "%s was read again", me.config);
+        LOG_EVENT("daemon", &ev_reloaded, ADIT_KV_S("config", me.config));
+    }
+    conf_free(d);
+    notify("READY=1");
+    return rc;
+}
+
+/* ---- ending --------------------------------------------------------------------------- */
+
+static void all_closed(void *u)
+{
+    (void)u;
+    loop_stop();
+}
+
+static void stop_by(const char *what)
+{
+    static bool stopping;
+    if (stopping) {             /* asked twice: at once */
+        loop_stop();
+        return;
+    }
+    stopping = true;
+    notify("STOPPING=1");
+    LOG_EVENT("daemon", &ev_stopping, ADIT_KV_S("signal", what));
+    ses_close_all(ADIT_CAUSE_SHUTDOWN, all_closed, NULL);
+}
+
+static void stop(void) { stop_by("control"); }
+
+static void on_signal(void *u, int signum)
+{
+    char text[512];
+    (void)u;
+    if (signum == SIGHUP)
+        reload(text, sizeof text);
+    else
+        stop_by(signum == SIGINT ? "SIGINT" : "SIGTERM");
+}
+
+static struct loop_timer *watchdog;
+
+static void watch(void *u)
+{
+    (void)u;
+    notify("WATCHDOG=1");
+    loop_timer_set(watchdog, notify_watchdog_ms());
+}
+
+/* ---- the host's services ------------------------------------------------------------------ */
+
+static void flush_tunnels(void *u)
+{
+    (void)u;
+    dp_flush();
+    for (struct ses_tunnel *t = NULL; (t = ses_tunnel_next(t));) {
+        struct ses_tunnel_info i;
+        ses_tunnel_info(t, &i);
+        const struct adit_tunnel *vt = plug_vtable(i.inst);
+        if (vt->flush)
+            vt->flush(plug_self(i.inst));
+    }
+}
+
+static void services(void)
+{
+    static struct adit_host host;
+    host = (struct adit_host){
+        .size = sizeof host, .abi_minor = ADIT_ABI_MINOR, .version = ADIT_VERSION,
+        .log = &plug_log_api, .loop = &loop_api, .stream = &loop_stream_api, .path = &path_api,
+        .link = &ses_link_api, .frame = &path_frame_api, .attr = &plug_attr_api,
+        .request = &plug_request_api, .report = &ctl_report_api, .control = &plug_control_api,
+        .config = &plug_config_api, .crypto = &crypto_api, .judge = &crypto_judge_api,
+    };
+    plug_host(&host);
+    path_on_flush(flush_tunnels, NULL);
+}
+
+/* ---- beginning ------------------------------------------------------------------------------- */
+
+/* In the background: the first process waits until the daemon serves. */
+static int detach(void)
+{
+    int fd[2];
+    char ok = 1;
+    if (pipe2(fd, O_CLOEXEC))
+        return -1;
+    pid_t pid = fork();
+    if (pid < 0)
+        return -1;
+    if (pid > 0) {
+        close(fd[1]);
+        ssize_t n = read(fd[0], &ok, 1);
+        _exit(n == 1 ? ok : EXIT_FAILURE);
+    }
+    close(fd[0]);
+    setsid();
+    me.ready_fd = fd[1];
+    return 0;
+}
+
+static void detached_ready(void)
+{
+    if (me.ready_fd < 0)
+        return;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null >= 0) {
+        dup2(null, 0);
+        dup2(null, 1);
+        if (me.conf.log != LOG_TO_STDERR)
+            dup2(null, 2);
+        close(null);
+    }
+    (void)!write(me.ready_fd, "", 1);
+    close(me.ready_fd);
+    me.ready_fd = -1;
+}
+
+static int serve(const struct conf_node *root)
+{
+    struct network_conf n;
+    struct conf_mem *mem = NULL;
+    if (fill(root, "network", network_opts, sizeof n, &n, &mem, NULL))
+        return EXIT_FAILURE;
+    mkdir(me.conf.state_dir, 0700);
+    char dir[512];
+    snprintf(dir, sizeof dir, "%s", me.conf.control_socket);
+    if (strrchr(dir, '/') && strrchr(dir, '/') != dir) {
+        *strrchr(dir, '/') = '\0';
+        mkdir(dir, 0755);
+    }
+    /* A second daemon on the same socket must not touch what the first one serves. */
+    if (ctl_open(me.conf.control_socket, me.conf.control_mode))
+        return EXIT_FAILURE;
+    const struct ses_conf *s = ses_conf_get();
+    dp_recover(me.conf.state_dir);
+    struct dp_cfg dp = { .tun = n.interface, .mtu = s->mtu, .address = s->server_address,
+                         .forward = n.forward, .proxy_arp = n.proxy_arp,
+                         .state_dir = me.conf.state_dir, .offload = n.offload };
+    dp.address.prefix = 32;
+    if (dp_open(&dp)) {
+        ctl_close();
+        return EXIT_FAILURE;
+    }
+    inst_apply(root);
+    for (struct plug_object *o = NULL; (o = plug_object_next(o));) {
+        struct plug_object_info i;
+        plug_object_info(o, &i);
+        if (i.refused)
+            inst_problem("plugin %s was refused: %s", i.file, i.refused);
+    }
+    struct ctl_daemon d = { me.config, reload, stop, inst_problem_nth };
+    ctl_verbs_open(&d);
+    loop_signal(SIGINT, on_signal, NULL);
+    loop_signal(SIGTERM, on_signal, NULL);
+    loop_signal(SIGHUP, on_signal, NULL);
+    if (notify_watchdog_ms()) {
+        watchdog = loop_timer_new(watch, NULL);
+        watch(NULL);
+    }
+    priv_drop();
+    LOG_EVENT("daemon", &ev_started, ADIT_KV_S("version", ADIT_VERSION),
+              ADIT_KV_S("config", me.config), ADIT_KV_S("socket", me.conf.control_socket),
+              ADIT_KV_S("interface", dp_tun_name()));
+    notify("READY=1");
+    detached_ready();
+    conf_mem_free(mem);
+
+    int rc = loop_run();
+    inst_stop_all();
+    dp_close();
+    ctl_close();
+    return rc ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static const char usage[] =
+    "usage: aditd [options]\n"
+    "Serves PPTP and L2TP as its configuration says; see aditd(8) and aditd.yaml(5).\n"
+    "  -c, --config FILE      the configuration (" ADIT_CONF_DIR "/aditd.yaml)\n"
+    "  -f, --foreground       do not go to the background\n"
+    "  -t, --check            look at the configuration and the plugins, then exit\n"
+    "  -s, --socket PATH      the control socket, instead of daemon.control-socket\n"
+    "  -l, --log-level LEVEL  error, warning, notice, info or debug\n"
+    "  -V, --version\n"
+    "  -h, --help\n";
+
+static void arguments(int argc, char **argv)
+{
+    static const struct option longs[] = {
+        { "config", required_argument, NULL, 'c' },    { "foreground", no_argument, NULL, 'f' },
+        { "check", no_argument, NULL, 't' },           { "socket", required_argument, NULL, 's' },
+        { "log-level", required_argument, NULL, 'l' }, { "version", no_argument, NULL, 'V' },
+        { "help", no_argument, NULL, 'h' },            { NULL, 0, NULL, 0 },
+    };
+    for (int o; (o = getopt_long(argc, argv, "c:fts:l:Vh", longs, NULL)) != -1;) {
+        switch (o) {
+        case 'c': me.config = optarg; break;
+        case 'f': me.foreground = true; break;
+        case 't': me.check = true; break;
+        case 's': me.socket = optarg; break;
+        case 'l': me.level = optarg; break;
+        case 'V': puts("aditd " ADIT_VERSION); exit(EXIT_SUCCESS);
+        case 'h': fputs(usage, stdout); exit(EXIT_SUCCESS);
+        default:  fputs(usage, stderr); exit(2);
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "aditd: '%s' is no option\n%s", argv[optind], usage);
+        exit(2);
+    }
+    size_t n = 0;
+    while (me.level && level_words[n].word && strcmp(level_words[n].word, me.level) != 0)
+        n++;
+    if (me.level && !level_words[n].word) {
+        fprintf(stderr, "aditd: --log-level %s: it is error, warning, notice, info or debug\n",
+                me.level);
+        exit(2);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    arguments(argc, argv);
+    umask(077);
+    signal(SIGPIPE, SIG_IGN);
+    log_level(ADIT_LOG_WARN);
+    log_open(LOG_TO_STDERR, NULL);
+    char *config = realpath(me.config, NULL);
+    if (config)
+        me.config = config;
+
+    struct conf_doc *d = conf_read(me.config, NULL);
+    if (!d)
+        return EXIT_FAILURE;
+    const struct conf_node *root = conf_root(d);
+    int32_t rc = check_sections(root, NULL);
+    if (take_daemon(root, NULL))
+        return EXIT_FAILURE;
+    if (me.conf.control_socket[0] != '/') {
+        fprintf(stderr, "aditd: the control socket %s must be an absolute path\n",
+                me.conf.control_socket);
+        return EXIT_FAILURE;
+    }
+    if (!me.check) {
+        if (!me.foreground && detach()) {
+            perror("aditd: fork");
+            return EXIT_FAILURE;
+        }
+        logging();
+    }
+    if (loop_init()) {
+        fputs("aditd: no event loop: out of descriptors or memory?\n", stderr);
+        return EXIT_FAILURE;
+    }
+    if (crypto_init())
+        log_fail("daemon", ADIT_ENOSYS, "this host's OpenSSL does not offer %s: MS-CHAP and MPPE "
+                 "cannot work until its policy permits them", crypto_missing());
+    services();
+    plug_load_dir(me.conf.plugin_dir);
+    if (ses_conf_read(conf_get(root, "ppp"), NULL))
+        rc = ADIT_ECONF;
+    struct network_conf n;
+    struct conf_mem *mem = NULL;
+    if (fill(root, "network", network_opts, sizeof n, &n, &mem, NULL))
+        rc = ADIT_ECONF;
+    conf_mem_free(mem);
+    /* While serving, a plugin that is not installed is a feature that is off;
+     * a check names it. */
+    if (inst_check(root, me.check, NULL))
+        rc = ADIT_ECONF;
+    int status = rc ? EXIT_FAILURE : EXIT_SUCCESS;
+    if (!rc && me.check)
+        printf("%s: the configuration is good\n", me.config);
+    else if (!rc)
+        status = serve(root);
+    conf_free(d);
+    loop_fini();
+    crypto_fini();
+    free(config);
+    return status;
+}
