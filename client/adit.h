@@ -1,0 +1,52 @@
+/* adit.h - what the subcommands of adit share.
+ *
+ * Knows:  the control socket, tables for people, JSON for programs.
+ * Leaves: everything that happens to the daemon.
+ */
+#ifndef ADIT_CLIENT_H
+#define ADIT_CLIENT_H
+
+#include <stdbool.h>
+#include <jansson.h>
+
+struct adit_options {
+    bool json;                  /* --json: print JSON, nothing else */
+    const char *socket;         /* --socket, $ADIT_SOCKET or the default */
+};
+extern struct adit_options adit_options;
+
+/* One subcommand; argv[0] is its name. Returns the exit status. */
+int cmd_status(int argc, char **argv);
+int cmd_ports(int argc, char **argv);
+int cmd_sessions(int argc, char **argv);
+int cmd_drop(int argc, char **argv);
+int cmd_policies(int argc, char **argv);
+int cmd_policy(int argc, char **argv);
+int cmd_pools(int argc, char **argv);
+int cmd_plugins(int argc, char **argv);
+int cmd_log(int argc, char **argv);
+int cmd_reload(int argc, char **argv);
+int cmd_stop(int argc, char **argv);
+int cmd_setup(int argc, char **argv);
+
+/* Calls a verb; takes args (may be NULL). NULL after the error was printed. */
+json_t *ask_take(const char *verb, json_t *args);
+/* Calls a verb that follows: each line is given to `line` until it is false. */
+int ask_follow_take(const char *verb, json_t *args, bool (*line)(json_t *o));
+
+/* How a column of a table shows its value. */
+enum shown { SHOW_TEXT, SHOW_BYTES, SHOW_MS, SHOW_NUMBER, SHOW_YES };
+struct column {
+    const char *title, *key;
+    enum shown as;
+};
+/* Prints a list of objects as a table (a sentence when it is empty), and frees
+ * it; with --json the list itself. */
+int table_take(json_t *list, const struct column *cols, const char *empty);
+/* Prints one object as "key: value" lines. */
+int lines_take(json_t *o, const struct column *rows);
+int json_take(json_t *o);                       /* prints JSON; frees */
+int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));       /* 1 */
+int misuse(const char *usage);                  /* prints usage; 2 */
+
+#endif

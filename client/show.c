@@ -1,0 +1,144 @@
+/* show.c - tables for people, JSON for programs. */
+#include "adit.h"
+
+#include <libsmartcols.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int complain(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    fputs("adit: ", stderr);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+    va_end(ap);
+    return 1;
+}
+
+int misuse(const char *usage)
+{
+    fputs(usage, stderr);
+    return 2;
+}
+
+int json_take(json_t *o)
+{
+    if (!o)
+        return 1;
+    json_dumpf(o, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(o);
+    return 0;
+}
+
+static void bytes(json_int_t n, char *out, size_t size)
+{
+    static const char units[] = "kMGTP";
+    double v = (double)n;
+    int u = -1;
+    for (; v >= 1000 && u < 4; u++)
+        v /= 1000;
+    if (u < 0)
+        snprintf(out, size, "%lld", (long long)n);
+    else
+        snprintf(out, size, "%.1f%c", v, units[u]);
+}
+
+static void duration(json_int_t ms, char *out, size_t size)
+{
+    long long s = (long long)ms / 1000;
+    if (s >= 86400)
+        snprintf(out, size, "%lldd%02lldh", s / 86400, s % 86400 / 3600);
+    else if (s >= 3600)
+        snprintf(out, size, "%lldh%02lldm", s / 3600, s % 3600 / 60);
+    else if (s >= 60)
+        snprintf(out, size, "%lldm%02llds", s / 60, s % 60);
+    else
+        snprintf(out, size, "%lld.%llds", s, (long long)ms % 1000 / 100);
+}
+
+/* A value as text, to be freed. */
+static char *shown(json_t *v, enum shown as)
+{
+    char text[64] = "";
+    if (json_is_string(v))
+        return strdup(json_string_value(v));
+    if (json_is_integer(v)) {
+        json_int_t n = json_integer_value(v);
+        if (as == SHOW_BYTES)
+            bytes(n, text, sizeof text);
+        else if (as == SHOW_MS)
+            duration(n, text, sizeof text);
+        else
+            snprintf(text, sizeof text, "%lld", (long long)n);
+    } else if (json_is_boolean(v)) {
+        snprintf(text, sizeof text, "%s", json_is_true(v) ? "yes" : "no");
+    } else if (json_is_array(v)) {
+        size_t i;
+        json_t *item;
+        char *all = strdup("");
+        json_array_foreach (v, i, item) {
+            char *one = shown(item, as), *more = NULL;
+            if (!one || !all || asprintf(&more, "%s%s%s", all, i ? ", " : "", one) < 0)
+                more = NULL;
+            free(one);
+            free(all);
+            all = more;
+        }
+        return all;
+    }
+    return strdup(text);
+}
+
+int table_take(json_t *list, const struct column *cols, const char *empty)
+{
+    if (!list)
+        return 1;
+    if (adit_options.json)
+        return json_take(list);
+    if (json_array_size(list) == 0) {
+        puts(empty);
+        json_decref(list);
+        return 0;
+    }
+    struct libscols_table *t = scols_new_table();
+    for (const struct column *c = cols; c->title; c++)
+        scols_table_new_column(t, c->title, 0, c->as == SHOW_TEXT || c->as == SHOW_YES ?
+                               0 : SCOLS_FL_RIGHT);
+    size_t i;
+    json_t *o;
+    json_array_foreach (list, i, o) {
+        struct libscols_line *line = scols_table_new_line(t, NULL);
+        for (size_t n = 0; cols[n].title; n++) {
+            char *text = shown(json_object_get(o, cols[n].key), cols[n].as);
+            scols_line_set_data(line, n, text ? text : "");
+            free(text);
+        }
+    }
+    if (!isatty(STDOUT_FILENO))
+        scols_table_set_termforce(t, SCOLS_TERMFORCE_NEVER);
+    scols_print_table(t);
+    scols_unref_table(t);
+    json_decref(list);
+    return 0;
+}
+
+int lines_take(json_t *o, const struct column *rows)
+{
+    if (!o)
+        return 1;
+    if (adit_options.json)
+        return json_take(o);
+    for (const struct column *r = rows; r->title; r++) {
+        char *text = shown(json_object_get(o, r->key), r->as);
+        if (text && *text)
+            printf("%-16s %s\n", r->title, text);
+        free(text);
+    }
+    json_decref(o);
+    return 0;
+}
