@@ -1,0 +1,69 @@
+#!/bin/bash
+# hostile.sh - a peer's nonsense leaves established sessions untouched, is counted, and
+# nothing grows (row Q).
+. "$(dirname "$0")/lib.sh"
+conf || exit 1
+start || exit 1
+hold --sessions 5 --hold 120
+t "five sessions are up" soon json 'len(j)==5 and all(s["state"]=="up" for s in j)' sessions
+fds() { ls "/proc/$pid/fd" | wc -l; }
+fds0=$(fds)
+
+cli python3 - >"$work/py" 2>&1 <<'P'
+import os, random, socket, struct, time
+random.seed(3)
+srv = "192.0.2.1"
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for n in [0, 1, 2, 5, 6, 11, 12, 13, 20, 100, 1400] * 100:
+    u.sendto(random.randbytes(n), (srv, 1701))
+def sccrq(tid):
+    avp = lambda t, v: struct.pack(">HHH", 0x8000 | (6 + len(v)), 0, t) + v
+    body = avp(0, b"\0\1") + avp(2, b"\1\0") + avp(3, b"\0\0\0\3") + avp(7, b"x") + avp(9, struct.pack(">H", tid))
+    return struct.pack(">HHHHHH", 0xc802, 12 + len(body), 0, 0, 0, 0) + body
+for tid in range(1, 3000):                      # half-open flood
+    u.sendto(sccrq(tid), (srv, 1701))
+m = sccrq(7)
+for n in range(len(m)):                         # every truncation
+    u.sendto(m[:n], (srv, 1701))
+for i in range(3000):                           # flipped bits, data for ids of others
+    b = bytearray(m); b[random.randrange(len(b))] ^= 1 << random.randrange(8)
+    u.sendto(bytes(b), (srv, 1701))
+    u.sendto(struct.pack(">HHH", 2, random.randrange(65536), random.randrange(65536)) + random.randbytes(40), (srv, 1701))
+g = socket.socket(socket.AF_INET, socket.SOCK_RAW, 47)
+for n in [0, 1, 4, 7, 8, 12, 16, 200, 1400] * 100:
+    g.sendto(random.choice([b"", b"\x30\x01\x88\x0b", b"\x30\x81\x88\x0b"]) + random.randbytes(n), (srv, 0))
+start = struct.pack(">HHIHHHHIIHH", 156, 1, 0x1a2b3c4d, 1, 0, 0x100, 0, 3, 3, 0, 0) + bytes(128)
+held = []
+for i in range(300):                            # connections that say nothing, or nonsense
+    try:
+        s = socket.create_connection((srv, 1723), 2)
+    except OSError:
+        continue
+    held.append(s)
+    try:
+        if i % 3 == 0: s.send(random.randbytes(300))
+        if i % 3 == 1: s.send(start[: random.randrange(len(start))])
+    except OSError:
+        pass
+s = socket.create_connection((srv, 1723), 2)    # many messages, byte by byte and all in one
+for b in start: s.send(bytes([b]))
+s.send(start * 50)
+time.sleep(0.5)
+P
+t "the five sessions did not notice" json 'len([s for s in j if s["state"]=="up"])==5' sessions
+t "what came was counted" json 'sum(v for p in j for i in p["instances"] if i["kind"]=="tunnel" for v in i["counters"].values())>1000' plugins
+t "a new client is served meanwhile" load --sessions 1 --ping 1
+soon eval '[ $(fds) -le '"$fds0"' ]'
+t "descriptors do not grow" [ "$(fds)" -le "$fds0" ]
+t "the control socket survives nonsense" eval 'python3 - "$sock" <<"P"
+import socket, sys, os
+for junk in [b"\n\n\n", b"{\n", b"[]\n", b"{\"verb\":1}\n", b"{\"verb\":\"nosuch\"}\n", os.urandom(3000) + b"\n", b"x" * 300000, b"{\"verb\":\"sessions.show\",\"args\":{\"id\":[1]}}\n", b"{\"verb\":\"drop\"}\n"]:
+    s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])
+    try: s.send(junk); s.settimeout(0.3); s.recv(4096)
+    except OSError: pass
+    s.close()
+P
+adit status'
+let_go
+t "it stops cleanly" stop
+done_testing
