@@ -1,0 +1,263 @@
+/* dial.c - one client with an interface: dials by a tunnel plugin, PPP, TUN.
+ *
+ *     adit-bench-dial --plugins DIR --tunnel l2tp --to 192.0.2.1 --user u --password p
+ *
+ * Knows:  putting the product's own rooms together in the dialling role, as little as
+ *         measuring and testing need.
+ * Leaves: phone books, routes and name servers to the dialler proper.
+ *
+ * Prints "up ADDRESS INTERFACE MTU" when packets may pass; SIGTERM hangs up.
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <adit/plugin.h>
+#include "base/addr.h"
+#include "config/conf.h"
+#include "control/ctl.h"
+#include "crypto/crypto.h"
+#include "datapath/dp.h"
+#include "log/log.h"
+#include "loop/loop.h"
+#include "path/path.h"
+#include "plugin/plug.h"
+#include "ppp/ppp.h"
+
+static struct {
+    const char *plugins, *tunnel, *user, *password, *state;
+    struct adit_addr to, local;
+    uint32_t mtu, encryption, offload;
+} opt = { .tunnel = "l2tp", .mtu = 1400, .encryption = ADIT_ENC_NONE, .offload = 1,
+          .state = "/tmp" };
+
+static struct plug_inst *inst;
+static const struct adit_tunnel *vt;
+static void *call;
+static struct ppp *ppp;
+static struct loop_timer *ppp_timer;
+static struct dp_port *port;
+static int status = EXIT_FAILURE;
+static char link_[1];           /* the one link: only its address counts */
+
+/* ---- PPP ----------------------------------------------------------------------- */
+
+static uint64_t on_now(void *u) { (void)u; return loop_now(); }
+static void on_random(void *u, void *out, uint32_t len) { (void)u; crypto_random(out, len); }
+static void on_tick(void *u) { (void)u; ppp_tick(ppp); }
+
+static void on_timer(void *u, uint64_t ms)
+{
+    (void)u;
+    if (ms == UINT64_MAX)
+        loop_timer_stop(ppp_timer);
+    else
+        loop_timer_set(ppp_timer, ms);
+}
+
+static void on_tx_link(void *u, struct adit_frame **v, uint32_t n)
+{
+    (void)u;
+    if (call)
+        vt->tx(call, v, n);
+}
+
+static void on_rx_data(void *u, uint16_t proto, struct adit_frame **v, uint32_t n)
+{
+    (void)u;
+    if (port)
+        dp_rx(port, proto, v, n);
+}
+
+static void dp_out(void *u, uint16_t proto, struct adit_frame **v, uint32_t n)
+{
+    (void)u;
+    ppp_tx(ppp, proto, v, n);
+}
+
+static void net_up(void)
+{
+    static const struct dp_ops ops = { dp_out };
+    struct ppp_info info;
+    char text[ADDR_TEXT];
+    ppp_info(ppp, &info);
+    uint32_t mtu = info.peer_mru && info.peer_mru < opt.mtu ? info.peer_mru : opt.mtu;
+    struct dp_cfg cfg = { .tun = "vpn%d", .mtu = mtu, .address = info.our, .state_dir = opt.state,
+                          .offload = opt.offload };
+    cfg.address.prefix = 32;
+    if (dp_open(&cfg)) {
+        loop_stop();
+        return;
+    }
+    /* everything that the server sends may come from anywhere */
+    struct adit_addr every[] = { { .family = ADIT_AF_IPV4, .prefix = 1 },
+                                 { .family = ADIT_AF_IPV4, .prefix = 1, .ip = { 128 } } };
+    struct adit_addr server = info.peer;
+    server.prefix = 32;
+    struct dp_attach at = { .address = server, .routes = every,
+                            .route_count = opt.local.family ? 2 : 0, .mtu = mtu, .who = "bench" };
+    if (dp_attach(&at, &ops, NULL, &port)) {
+        loop_stop();
+        return;
+    }
+    printf("up %s %s %u\n", addr_text_host(&info.our, text), dp_tun_name(), mtu);
+    fflush(stdout);
+    status = EXIT_SUCCESS;
+}
+
+static void on_event(void *u, const struct ppp_event *ev)
+{
+    (void)u;
+    if (ev->type == PPP_EV_AUTHENTICATED) {
+        struct ppp_net net = { .encryption = opt.encryption, .ipv4 = 1, .want_dns = 1 };
+        ppp_net_start(ppp, &net);
+    } else if (ev->type == PPP_EV_NET_UP && ev->proto == PPP_IP) {
+        net_up();
+    } else if (ev->type == PPP_EV_DOWN) {
+        fprintf(stderr, "adit-bench-dial: down: %s\n", ev->text ? ev->text : "");
+        if (!port)
+            status = EXIT_FAILURE;
+        loop_stop();
+    }
+}
+
+static const struct ppp_ops ppp_ops = { on_now, on_random, on_timer, on_tx_link, on_rx_data,
+                                        on_event };
+
+/* ---- the link, as the tunnel sees it ---------------------------------------------- */
+
+static int32_t link_open(struct adit_self *self, const struct adit_link_info *i, void *c,
+                         struct adit_link **out)
+{
+    (void)self; (void)i; (void)c; (void)out;
+    return ADIT_EDENIED;        /* nobody may call us */
+}
+
+static void link_up(struct adit_link *l, const struct adit_link_info *i)
+{
+    (void)l;
+    struct ppp_cfg cfg = { .role = ADIT_ROLE_DIAL, .mru = (uint16_t)opt.mtu,
+                           .mtu_max = (uint16_t)(i->mtu && i->mtu < opt.mtu ? i->mtu : opt.mtu),
+                           .auth_allow = ADIT_AUTH_MSCHAPV2 | ADIT_AUTH_PAP | ADIT_AUTH_CHAP,
+                           .user = opt.user, .password = opt.password, .our_name = opt.user };
+    ppp = ppp_new(&cfg, &ppp_ops, NULL);
+    if (ppp)
+        ppp_up(ppp);
+}
+
+static void link_rx(struct adit_link *l, struct adit_frame **v, uint32_t n)
+{
+    (void)l;
+    if (ppp)
+        ppp_rx(ppp, v, n);
+}
+
+static void link_down(struct adit_link *l, uint32_t cause, const char *text)
+{
+    (void)l; (void)cause;
+    fprintf(stderr, "adit-bench-dial: the tunnel ended: %s\n", text ? text : "");
+    call = NULL;
+    loop_stop();
+}
+
+static const struct adit_link_api link_api = { sizeof link_api, link_open, link_up, link_rx,
+                                               link_down };
+
+/* ---- main ---------------------------------------------------------------------------- */
+
+static void flush(void *u)
+{
+    (void)u;
+    dp_flush();
+    if (vt && vt->flush)
+        vt->flush(plug_self(inst));
+}
+
+static void on_signal(void *u, int signum)
+{
+    (void)u; (void)signum;
+    if (ppp)
+        ppp_close(ppp, ADIT_CAUSE_ADMIN);
+    else
+        loop_stop();
+}
+
+static int dial(void)
+{
+    char text[256];
+    const char *listen = "0.0.0.0";
+    snprintf(text, sizeof text, "x:\n  listen: [\"%s:%s\"]\n%s", listen,
+             strcmp(opt.tunnel, "l2tp") ? "1724" : "1702",
+             strcmp(opt.tunnel, "l2tp") ? "" : "  require-security: no\n");
+    struct conf_doc *d = conf_read_text("bench", text, strlen(text), NULL);
+    const struct plug_face *f = plug_face(ADIT_KIND_TUNNEL, opt.tunnel);
+    if (!d || !f)
+        return log_fail("bench", ADIT_ENOENT, "no plugin offers the tunnel %s", opt.tunnel);
+    inst = plug_inst_new(f, "bench", conf_get(conf_root(d), "x"), NULL);
+    if (!inst || plug_inst_start(inst))
+        return ADIT_ECONF;
+    vt = plug_vtable(inst);
+    struct adit_dial to = { .size = sizeof to, .to = opt.to, .host_name = "bench" };
+    return vt->dial(plug_self(inst), (struct adit_link *)(void *)link_, &to, &call);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option longs[] = {
+        { "plugins", 1, NULL, 'P' }, { "tunnel", 1, NULL, 't' },   { "to", 1, NULL, 'T' },
+        { "user", 1, NULL, 'u' },    { "password", 1, NULL, 'p' }, { "mtu", 1, NULL, 'm' },
+        { "mppe", 0, NULL, 'e' },    { "everything", 0, NULL, 'a' }, { "no-offload", 0, NULL, 'o' },
+        { "state", 1, NULL, 's' },   { "debug", 0, NULL, 'd' },      { NULL, 0, NULL, 0 },
+    };
+    log_level(ADIT_LOG_WARN);
+    for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
+        switch (o) {
+        case 'P': opt.plugins = optarg; break;
+        case 't': opt.tunnel = optarg; break;
+        case 'T': if (addr_parse(optarg, &opt.to)) return 2; break;
+        case 'u': opt.user = optarg; break;
+        case 'p': opt.password = optarg; break;
+        case 'm': opt.mtu = (uint32_t)strtoul(optarg, NULL, 10); break;
+        case 'e': opt.encryption = ADIT_ENC_128; break;
+        case 'a': opt.local.family = ADIT_AF_IPV4; break;
+        case 'o': opt.offload = 0; break;
+        case 's': opt.state = optarg; break;
+        case 'd': log_level(ADIT_LOG_DEBUG); break;
+        default:  return 2;
+        }
+    }
+    if (!opt.plugins || !opt.to.family || !opt.user || !opt.password) {
+        fputs("usage: adit-bench-dial --plugins DIR --to ADDRESS --user NAME --password TEXT\n"
+              "  [--tunnel l2tp|pptp] [--mtu N] [--mppe] [--everything] [--no-offload]\n", stderr);
+        return 2;
+    }
+    log_open(LOG_TO_STDERR, NULL);
+    if (loop_init() || crypto_init())
+        return EXIT_FAILURE;
+    static struct adit_host host;
+    host = (struct adit_host){
+        .size = sizeof host, .abi_minor = ADIT_ABI_MINOR, .version = "bench",
+        .log = &plug_log_api, .loop = &loop_api, .stream = &loop_stream_api, .path = &path_api,
+        .link = &link_api, .frame = &path_frame_api, .attr = &plug_attr_api,
+        .request = &plug_request_api, .report = &ctl_report_api, .control = &plug_control_api,
+        .config = &plug_config_api, .crypto = &crypto_api, .judge = &crypto_judge_api,
+    };
+    plug_host(&host);
+    path_on_flush(flush, NULL);
+    plug_load_dir(opt.plugins);
+    ppp_timer = loop_timer_new(on_tick, NULL);
+    loop_signal(SIGTERM, on_signal, NULL);
+    loop_signal(SIGINT, on_signal, NULL);
+    if (dial()) {
+        fputs("adit-bench-dial: the call could not be begun\n", stderr);
+        return EXIT_FAILURE;
+    }
+    loop_run();
+    if (inst) {
+        plug_inst_stop(inst);
+        plug_inst_free(inst);
+    }
+    dp_close();
+    return status;
+}
