@@ -9,17 +9,19 @@ START_TEST(blocks_are_aligned_zeroed_apart)
 {
     struct arena a;
     uint8_t *p[500];
+    static const uint8_t zero[2000];
     arena_init(&a, 1024);
     for (size_t i = 0; i < 500; i++) {
         p[i] = arena_get(&a, i * 3 % 2000);
         ck_assert_uint_eq((uintptr_t)p[i] % _Alignof(max_align_t), 0);
-        for (size_t k = 0; k < i * 3 % 2000; k++)
-            ck_assert_uint_eq(p[i][k], 0);
+        ck_assert_mem_eq(p[i], zero, i * 3 % 2000);
         memset(p[i], (int)i, i * 3 % 2000);
     }
-    for (size_t i = 0; i < 500; i++)
-        for (size_t k = 0; k < i * 3 % 2000; k++)
-            ck_assert_uint_eq(p[i][k], (uint8_t)i);
+    for (size_t i = 0; i < 500; i++) {
+        uint8_t want[2000];
+        memset(want, (int)i, sizeof want);
+        ck_assert_mem_eq(p[i], want, i * 3 % 2000);
+    }
     ck_assert_ptr_null(arena_get(&a, SIZE_MAX - 3));
     arena_fini(&a);
 }
