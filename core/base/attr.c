@@ -4,7 +4,12 @@
  * Leaves: what they mean.
  */
 #include <stdlib.h>
+#include <adit/bytes.h>
 #include "base/attr.h"
+
+/* What a hostile server or a wrong plugin can make us keep for one session. */
+#define ITEMS_MAX 1024u
+#define VALUE_MAX 65535u
 
 struct attr {
     uint32_t id;
@@ -56,8 +61,11 @@ static struct adit_attrs *attr_make(void)
 
 static void item_fini(struct attr *a)
 {
-    if (a->value.type == ADIT_TYPE_STR || a->value.type == ADIT_TYPE_BYTES)
-        free((void *)(uintptr_t)a->value.v.p);
+    if (a->value.type == ADIT_TYPE_STR || a->value.type == ADIT_TYPE_BYTES) {
+        void *p = (void *)(uintptr_t)a->value.v.p;
+        bytes_wipe(p, a->value.len);
+        free(p);
+    }
 }
 
 static void attr_free(struct adit_attrs *a)
@@ -110,6 +118,8 @@ static int32_t value_copy(uint32_t type, const struct adit_value *v, struct adit
     default:
         return ADIT_EINVAL;
     }
+    if (v->len > VALUE_MAX)
+        return ADIT_EINVAL;
     uint8_t *p = malloc((size_t)v->len + 1);
     if (!p)
         return ADIT_ENOMEM;
@@ -126,6 +136,8 @@ static int32_t attr_put(struct adit_attrs *a, uint32_t id, const struct adit_val
     const struct known *k = known_of(id);
     if (!a || !k || !v)
         return ADIT_EINVAL;
+    if (a->count == ITEMS_MAX)
+        return ADIT_ENOMEM;
     if (a->count == a->room) {
         uint32_t room = a->room ? a->room * 2 : 16;
         struct attr *items = realloc(a->items, room * sizeof *items);
@@ -202,6 +214,8 @@ int32_t attr_append(struct adit_attrs *to, const struct adit_attrs *from)
 
 int32_t attr_over(struct adit_attrs *to, const struct adit_attrs *from)
 {
+    if (to == from)
+        return 0;
     for (uint32_t i = 0; from && i < from->count; i++)
         attr_del(to, from->items[i].id);
     return attr_append(to, from);

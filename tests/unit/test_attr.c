@@ -81,9 +81,30 @@ START_TEST(over_replaces_append_adds)
 }
 END_TEST
 
+START_TEST(lists_are_bounded)
+{
+    static char big[65537];
+    struct adit_attrs *a = A->make();
+    memset(big, 'x', sizeof big - 1);
+    struct adit_value v = adit_value_str(big), one = adit_value_str("x");
+    ck_assert_int_eq(A->put(a, ADIT_ATTR_GROUP, &v), ADIT_EINVAL);
+    v.len--;
+    ck_assert_int_eq(A->put(a, ADIT_ATTR_GROUP, &v), 0);
+    ck_assert_uint_eq(A->get(a, ADIT_ATTR_GROUP, 0)->len, 65535);
+    int32_t rc = 0, n = 1;
+    for (; rc == 0 && n < 5000; n++)
+        rc = A->put(a, ADIT_ATTR_GROUP, &one);
+    ck_assert_int_eq(rc, ADIT_ENOMEM);
+    ck_assert_int_eq(n, 1025);
+    ck_assert_int_eq(attr_over(a, a), 0);
+    ck_assert_ptr_nonnull(A->get(a, ADIT_ATTR_GROUP, 1023));
+    A->free(a);
+}
+END_TEST
+
 static Suite *suite(void)
 {
-    const TTest *const tests[] = { lists_hold_values_in_order, wrong_types_are_refused,
+    const TTest *const tests[] = { lists_are_bounded, lists_hold_values_in_order, wrong_types_are_refused,
         names_and_vendors, over_replaces_append_adds, NULL };
     return unit_suite("attr", tests);
 }
