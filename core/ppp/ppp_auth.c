@@ -143,6 +143,7 @@ void pa_peer_ok(struct ppp_auth *a)
     eap_tls_free(a->srv.tls);
     a->srv.tls = NULL;
     a->ops.peer_ok(a->u, a->srv.user, a->srv.method, &a->srv.granted);
+    bytes_wipe(&a->srv.granted, sizeof a->srv.granted);     /* whoever needs them has them */
 }
 
 void pa_our_ok(struct ppp_auth *a)
@@ -157,6 +158,7 @@ void pa_our_ok(struct ppp_auth *a)
         return;
     a->peer.said_ok = true;
     a->ops.our_ok(a->u, a->peer.method, &a->peer.keys);
+    bytes_wipe(&a->peer.keys, sizeof a->peer.keys);
 }
 
 void pa_fail(struct ppp_auth *a, uint32_t cause, const char *text)

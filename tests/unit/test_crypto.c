@@ -24,6 +24,31 @@ START_TEST(nothing_is_missing)
 }
 END_TEST
 
+/* A host without the legacy provider (each test is a process of its own). */
+START_TEST(what_is_missing_is_named)
+{
+    uint8_t h[16];
+    char text[128];
+    crypto_fini();
+    setenv("OPENSSL_MODULES", "/nonexistent", 1);
+    if (crypto_init() == 0)
+        return;                 /* built into the library here */
+    ck_assert_int_eq(crypto_init(), ADIT_ENOSYS);
+    ck_assert_str_eq(crypto_missing(), "MD4, DES");
+    ck_assert_int_eq(nt_password_hash("x", 1, h), ADIT_ENOSYS);
+    ck_assert_int_eq(lm_password_hash("x", 1, h), ADIT_ENOSYS);
+    ck_assert_int_eq(password_hash("x", 1, text, sizeof text), 0);
+    struct adit_auth_query q = { .size = sizeof q, .method = ADIT_AUTH_MSCHAPV2, .user = "anna" };
+    struct adit_secret_view s = { sizeof s, 1, "x", NULL };
+    struct adit_auth_answer a = { .size = sizeof a };
+    crypto_judge_api.judge(&q, &s, &a);
+    ck_assert_uint_eq(a.cause, ADIT_CAUSE_METHOD_REFUSED);
+    unsetenv("OPENSSL_MODULES");
+    crypto_fini();
+    ck_assert_int_eq(crypto_init(), 0);
+}
+END_TEST
+
 START_TEST(digests)
 {
     uint8_t out[64];
@@ -512,7 +537,7 @@ END_TEST
 static Suite *suite(void)
 {
     return unit_suite("crypto", (const TTest *const[]){
-        nothing_is_missing, digests, hmacs, rc4_vectors, rfc2433, rfc2759,
+        nothing_is_missing, what_is_missing_is_named, digests, hmacs, rc4_vectors, rfc2433, rfc2759,
         W22_domain_takes_no_part_in_the_hash, rfc3079_v1, rfc3079_v2, mppe_key_change,
         text_that_is_not_utf8_is_refused, password_hashes, judges_pap, judges_chap,
         judges_mschapv1, judges_mschapv2, W22_judge_strips_the_domain, W19_odd_flags_are_tolerated,
