@@ -60,7 +60,7 @@ static void p32(uint8_t *p, uint32_t v) { p16(p, v >> 16); p16(p + 2, v); }
 
 /* ---- sums ------------------------------------------------------------------------ */
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(__clang__)
 __attribute__((target_clones("avx2", "default"), optimize("O3")))
 #endif
 static uint64_t sum(const uint8_t *p, size_t n)

@@ -96,21 +96,21 @@ static bool flow_same(const struct item *it, const uint8_t *p, const struct dp_h
 }
 
 /* A packet that may join others: its payload, 0 when it may not. */
-static uint32_t joinable(const struct dp_gro *g, const uint8_t *p, const struct dp_hdr *h,
-                         uint32_t *head)
+static uint32_t joinable(const uint8_t *p, const struct dp_hdr *h, uint32_t *head)
 {
     uint32_t n = h->len - h->l4;
     const uint8_t *t = p + h->l4;
     if (!h->plain)
         return 0;
     if (h->proto == IPPROTO_TCP) {
+        if (n <= 20 || (t[13] & ~DP_TCP_PSH) != DP_TCP_ACK || (t[12] & 15u))
+            return 0;
         uint32_t doff = (t[12] >> 4) * 4u;
-        if (!g->tcp || n < 20 || doff < 20 || doff >= n ||
-            (t[13] & ~DP_TCP_PSH) != DP_TCP_ACK || (t[12] & 15u))
+        if (doff < 20 || doff >= n)
             return 0;
         *head = h->l4 + doff;
     } else {
-        if (!g->udp || n <= 8 || dp_get16(t + 4) != n)
+        if (n <= 8 || dp_get16(t + 4) != n)
             return 0;
         *head = h->l4 + 8u;
     }
@@ -178,7 +178,7 @@ bool dp_gro_add(struct dp_gro *g, uint8_t *p, const struct dp_hdr *h)
         return true;
     }
 
-    uint32_t head = 0, payload = joinable(g, p, h, &head), bucket = flow_hash(p, h);
+    uint32_t head = 0, payload = joinable(p, h, &head), bucket = flow_hash(p, h);
     uint32_t *at = &g->flow[bucket];
     while (*at && !flow_same(&g->item[*at - 1], p, h))
         at = &g->item[*at - 1].hash_next;

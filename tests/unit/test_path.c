@@ -171,6 +171,7 @@ START_TEST(sizes_of_every_kind)
     struct adit_path *p;
     ck_assert_int_eq(P->open(a.port, &to, &p), 0);
     uint32_t want[64], n = 0;
+    uint64_t lost = path_stat()->tx_dropped;
     srand(7);
     for (int round = 0; round < 20; round++) {
         for (uint32_t i = 0; i < 64; i++) {
@@ -195,7 +196,7 @@ START_TEST(sizes_of_every_kind)
     ck_assert_uint_eq(b.len[n], 0);
     ck_assert_uint_eq(b.len[n + 1], 5);
     ck_assert_uint_eq(b.len[n + 2], 0);
-    ck_assert_uint_eq(path_stat()->tx_dropped, 0);
+    ck_assert_uint_eq(path_stat()->tx_dropped, lost);
     P->drop(p);
     P->unbind(a.port);
     P->unbind(b.port);
@@ -215,11 +216,12 @@ START_TEST(too_long_is_dropped_alone)
     frame[1] = adit_frame_of(big, sizeof big, 0, 65900);
     vec[1] = &frame[1];
     make(2, 50);
+    uint64_t before = path_stat()->tx_dropped;
     P->tx(p, vec, 3);
     run_until(&b, 2);
     ck_assert_uint_eq(b.frames, 2);
     ck_assert_uint_eq(b.first[1], 3);
-    ck_assert_uint_eq(path_stat()->tx_dropped, 1);
+    ck_assert_uint_eq(path_stat()->tx_dropped - before, 1);
     P->drop(p);
     P->unbind(a.port);
     P->unbind(b.port);
@@ -445,8 +447,9 @@ START_TEST(a_held_path_outlives_its_port)
     ck_assert_int_eq(P->open(a.port, &to, &p), 0);
     P->unbind(a.port);
     make(0, 10);
+    uint64_t before = path_stat()->tx_dropped;
     P->tx(p, vec, 1);
-    ck_assert_uint_eq(path_stat()->tx_dropped, 1);
+    ck_assert_uint_eq(path_stat()->tx_dropped - before, 1);
     P->drop(p);
     ck_assert_uint_eq(path_stat()->paths, 0);
 }
