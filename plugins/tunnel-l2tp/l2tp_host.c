@@ -177,7 +177,7 @@ static void op_up(struct l2tp_tunnel *lt)
 static void op_closed(struct l2tp_tunnel *lt, uint32_t cause, const char *text)
 {
     struct inst_tunnel *t = L2TP_TUNNEL_OF(lt);
-    if (!t->was_up) {
+    if (!t->was_up && !lt->dialled) {
         l2tp_count(&t->inst->env, TUNNELS_DENIED);
         inst_event_refused(t->inst, t->path, &lt->end);
         return;

@@ -466,7 +466,9 @@ static void path_gone(void *u, struct adit_path *path)
             if (t->path != path)
                 continue;
             again = h->count > 1;           /* with its last tunnel, h is gone, too */
-            l2tp_tunnel_lost(&t->t, ADIT_CAUSE_LOST_CARRIER,
+            l2tp_tunnel_lost(&t->t,
+                             t->t.state == L2TP_T_WAIT_CTL_REPLY ? ADIT_CAUSE_NO_ANSWER
+                                                                 : ADIT_CAUSE_LOST_CARRIER,
                              path->security ? "the IPsec association is gone"
                                             : "the peer is unreachable");
             break;

@@ -148,6 +148,11 @@ void l2tp_rel_purge(struct l2tp_rel *r)
     }
 }
 
+void l2tp_rel_hurry(struct l2tp_rel *r)
+{
+    r->cwnd = r->peer_window;
+}
+
 /* Appendix A: slow start up to ssthresh, then one more for each window. */
 static void grow(struct l2tp_rel *r)
 {

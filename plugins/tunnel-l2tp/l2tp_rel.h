@@ -68,6 +68,10 @@ bool l2tp_rel_send(struct l2tp_rel *r, uint16_t tunnel, uint16_t session, const 
 /* Forgets what was queued and never sent: a StopCCN says it all. */
 void l2tp_rel_purge(struct l2tp_rel *r);
 
+/* No more slow start: as much at once as the peer's window takes. The tunnel
+ * ends, a StopCCN must not wait behind a lost message. */
+void l2tp_rel_hurry(struct l2tp_rel *r);
+
 /* A message of the peer's; len 0: an acknowledgement (ZLB). */
 void l2tp_rel_rx(struct l2tp_rel *r, uint16_t ns, uint16_t nr, uint16_t session, uint8_t *body,
                  size_t len);

@@ -86,6 +86,8 @@ static void send(struct l2tp_tunnel *t, uint16_t session, const struct l2tp_msg 
 {
     uint8_t body[L2TP_BODY_MAX];
     struct l2tp_hide hide = hide_of(t);
+    if (t->over)
+        return;
     size_t len = l2tp_msg_build(m, body, sizeof body, &hide);
     t->env->ops->trace(t, true, m);
     if (len == 0 || !l2tp_rel_send(&t->rel, t->peer_id, session, body, len, patient))
@@ -141,6 +143,7 @@ static void send_stop(struct l2tp_tunnel *t)
     l2tp_set(&m, RESULT, result,
              ((struct l2tp_result){ t->end.result, t->end.error, bytes_of(text) }));
     l2tp_rel_purge(&t->rel);
+    l2tp_rel_hurry(&t->rel);
     send(t, 0, &m, false);
 }
 

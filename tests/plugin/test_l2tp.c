@@ -1521,6 +1521,58 @@ START_TEST(IPv6_outside)
 }
 END_TEST
 
+/* Every option, counter and event has its place in the man page. */
+START_TEST(the_manual_is_complete)
+{
+    static char text[65536];
+    char path[512], item[128];
+    const struct adit_face *f = fake_face("tunnel", "l2tp");
+    const char *top = getenv("top_srcdir");
+    snprintf(path, sizeof path, "%s/man/adit-tunnel-l2tp.7", top ? top : "..");
+    FILE *file = fopen(path, "r");
+    ck_assert_msg(file != NULL, "%s is missing", path);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    for (const struct adit_opt *o = f->opts; o->name; o++) {
+        snprintf(item, sizeof item, ".It Cm %s No", o->name);
+        const char *at = strstr(text, item);
+        ck_assert_msg(at != NULL, "option %s is not in the manual", o->name);
+        if (!o->dflt)
+            continue;
+        snprintf(item, sizeof item, "Default: %s.", o->dflt);
+        const char *dflt = strstr(at, item), *next = strstr(at + 1, ".It Cm");
+        ck_assert_msg(dflt && (!next || dflt < next), "the default of %s is not in the manual", o->name);
+    }
+    for (uint32_t i = 0; i < f->counter_count; i++) {
+        snprintf(item, sizeof item, ".It %s\n%s", f->counters[i].name, f->counters[i].sentence);
+        ck_assert_msg(strstr(text, item) != NULL, "counter %s is not in the manual", f->counters[i].name);
+    }
+    for (uint32_t i = 0; f->events[i]; i++) {
+        snprintf(item, sizeof item, ".It %s Pq", f->events[i]->name);
+        ck_assert_msg(strstr(text, item) != NULL, "event %s is not in the manual", f->events[i]->name);
+    }
+    fake_end();
+}
+END_TEST
+
+START_TEST(the_end_is_told_though_a_message_is_on_its_way)
+{
+    struct adit_self *s = server(NULL);
+    struct client c = client_at("192.0.2.7:1701", NULL);
+    struct l2tp_msg m;
+    client_tunnel(&c);
+    (void)client_call(&c);
+    (void)client_call(&c);
+    fake_link_hangup(fake_link(0), ADIT_CAUSE_ADMIN);
+    fake_advance(1500);                             /* the CDN is lost, and sent again */
+    fake_inst_free(s);
+    client_want(&c, L2TP_CDN, &m);
+    client_want(&c, L2TP_CDN, &m);
+    client_want(&c, L2TP_StopCCN, &m);
+    fake_end();
+}
+END_TEST
+
 static Suite *suite(void)
 {
     return unit_suite("l2tp", (const TTest *const[]){
@@ -1547,6 +1599,7 @@ static Suite *suite(void)
         a_dialled_call_with_a_secret, a_dialled_server_with_the_wrong_secret,
         dialled_and_refused_or_not_answered, a_dialled_port_serves_nobody, tie_breaker,
         stop_takes_no_new_work_and_start_again, the_end_tells_every_peer, listen_addresses,
-        bad_settings_are_refused, status_shows_tunnels_and_sessions, IPv6_outside, NULL });
+        bad_settings_are_refused, status_shows_tunnels_and_sessions, IPv6_outside, the_manual_is_complete,
+        the_end_is_told_though_a_message_is_on_its_way, NULL });
 }
 UNIT_MAIN(suite)
