@@ -129,7 +129,7 @@ static void settle(struct ppp *p)
     struct cp *v[5];
     protocols(p, v);
     uint64_t due = least(p->phase_due, least(p->auth_due, p->auth_end));
-    due = least(due, p->lcp.echo_at);
+    due = least(due, least(p->lcp.echo_at, p->ncps_due));
     for (int i = 0; i < 5; i++)
         due = least(due, v[i]->f.due_at);
     if (due == p->armed_at)
@@ -148,6 +148,7 @@ static void auth_free(struct auth_run *run)
 void ppp_enter(struct ppp *p)
 {
     p->depth++;
+    p->touched = true;
 }
 
 void ppp_leave(struct ppp *p)
@@ -220,7 +221,7 @@ void ppp_end(struct ppp *p, uint32_t cause, const char *text)
     if (p->phase == PH_TERMINATE)
         return;
     p->phase = PH_TERMINATE;
-    p->phase_due = p->auth_end = PPP_NEVER;
+    p->phase_due = p->auth_end = p->ncps_due = PPP_NEVER;
     uint8_t state = p->lcp.cp.f.state;
     fsm_step(&p->lcp.cp.f, FSM_CLOSE);
     /* from Initial, Starting, Stopped there is nobody to say goodbye to */
@@ -269,8 +270,10 @@ static void gate(struct ppp *p)
         uint32_t bit = nets[i].bit;
         if ((pass & bit) == (p->net_said & bit))
             continue;
-        if (pass & bit)
+        if (pass & bit) {
             p->phase_due = PPP_NEVER;
+            p->net_was_up = true;
+        }
         p->net_said ^= bit;
         ppp_say(p, &(struct ppp_event){ .type = pass & bit ? PPP_EV_NET_UP : PPP_EV_NET_DOWN,
                                         .proto = nets[i].proto });
@@ -303,9 +306,10 @@ static void replay(struct ppp *p, uint16_t proto)
 
 static void ncps_start(struct ppp *p)
 {
-    if (p->ncps_on || !p->net_on)
+    if (p->ncps_on || !p->net_on || p->dead)
         return;
     p->ncps_on = true;
+    p->ncps_due = PPP_NEVER;
     for (size_t i = 0; i < NETS; i++) {
         if (wanted(p) & nets[i].bit)
             cp_start(ncp_of(p, nets[i].bit));
@@ -320,7 +324,8 @@ static void net_stop(struct ppp *p)
     for (size_t i = 0; i < NETS; i++)
         cp_stop(ncp_of(p, nets[i].bit));
     cp_stop(&p->ccp.cp);
-    p->ncps_on = p->net_on = p->required = p->mppe_was_on = false;
+    p->ncps_on = p->net_on = p->required = p->mppe_was_on = p->net_was_up = false;
+    p->ncps_due = PPP_NEVER;
     memset(p->held, 0, sizeof p->held);
     gate(p);
 }
@@ -342,6 +347,8 @@ void ppp_ccp_failed(struct ppp *p, const char *text)
 {
     if (p->required || p->mppe_was_on)
         ppp_end(p, ADIT_CAUSE_ENCRYPTION, text);
+    else
+        ncps_start(p);
 }
 
 void ppp_ncp_changed(struct ppp *p)
@@ -356,7 +363,7 @@ void ppp_ncp_changed(struct ppp *p)
         if (!(wanted(p) & nets[i].bit) || !c->failed)
             continue;
         failed |= nets[i].bit;
-        heard |= nets[i].bit == NET_IP && c->heard;
+        heard |= nets[i].bit == NET_IP && c->heard && !p->net_was_up;
     }
     if (!p->dead && p->ncps_on && failed == wanted(p))
         ppp_end(p, heard ? ADIT_CAUSE_IPCP_FAILED : ADIT_CAUSE_NO_NETWORK, NULL);
@@ -437,8 +444,12 @@ void ppp_net_start(struct ppp *p, const struct ppp_net *net)
     } else {
         if (strong)
             cp_start(&p->ccp.cp);
-        if (!p->required)
+        if (!p->required && !strong)
             ncps_start(p);
+        else if (!p->required)
+            /* Nothing need pass in clear that would be encrypted a moment later.
+             * Who does not answer CCP at all is not waited for long. */
+            p->ncps_due = ppp_now(p) + p->cfg.restart_ms;
         if (!p->dead && p->net_on)
             replay(p, PPP_CCP);
     }
@@ -759,7 +770,7 @@ struct ppp *ppp_new(const struct ppp_cfg *cfg, const struct ppp_ops *o, void *u)
     if (!c->echo_failures)
         c->echo_failures = ECHO_FAILURES;
 
-    p->armed_at = p->phase_due = p->auth_due = p->auth_end = PPP_NEVER;
+    p->armed_at = p->phase_due = p->auth_due = p->auth_end = p->ncps_due = PPP_NEVER;
     p->head[0] = 0xff;
     p->head[1] = 0x03;
     p->head_len = 2;
@@ -859,6 +870,8 @@ void ppp_tick(struct ppp *p)
     }
     if (!p->dead && p->lcp.echo_at <= now)
         lcp_echo(p);
+    if (!p->dead && p->ncps_due <= now)
+        ncps_start(p);
     if (!p->dead && p->auth_due <= now) {
         p->auth_due = PPP_NEVER;
         if (p->auth)

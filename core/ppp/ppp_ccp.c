@@ -90,10 +90,9 @@ static bool ask_mppe(struct cp *c, struct wr *w)
 static void give_up(struct cp *c, const char *text)
 {
     struct ppp *p = c->p;
-    if (p->required || p->mppe_was_on)
-        ppp_ccp_failed(p, text);
-    else
+    if (!p->required && !p->mppe_was_on)
         fsm_step(&c->f, FSM_CLOSE);
+    ppp_ccp_failed(p, text);
 }
 
 static void nak_mppe(struct cp *c, struct rd *v)

@@ -164,6 +164,8 @@ struct ppp {
     struct ppp_net net;
     bool net_on;                /* ppp_net_start() was called */
     bool ncps_on;               /* the NCPs began */
+    bool net_was_up;            /* NET_UP was said since ppp_net_start() */
+    uint64_t ncps_due;          /* when they begin without waiting for CCP any longer */
     bool required;              /* no datagram in clear */
     bool mppe_was_on;           /* never fall back to clear again */
     uint32_t net_said;          /* NET_*: NET_UP was said */

@@ -70,7 +70,7 @@ void ppp_rx(struct ppp *p, struct adit_frame **v, uint32_t n)
 {
     if (p->dead || !p->up || n == 0)
         return;
-    ppp_enter(p);
+    p->depth++;
     p->heard_at = ppp_now(p);
     p->stat.rx_frames += n;
 

@@ -43,6 +43,7 @@ struct side {
     uint64_t answer_at, net_at;
     uint32_t verdict, cause_given;
     struct adit_auth_answer judged;
+    bool close_on_data;         /* rx_data() closes the link */
     bool no_net;                /* never calls ppp_net_start() */
     bool down;
     uint32_t cause;
@@ -157,6 +158,8 @@ static inline void world_rx_data(void *u, uint16_t proto, struct adit_frame **v,
 {
     struct side *s = u;
     world_assert(!s->down);
+    if (s->close_on_data)
+        ppp_close(s->p, ADIT_CAUSE_IDLE_TIMEOUT);
     s->runs++;
     s->datagrams += n;
     s->last_proto = proto;

@@ -999,12 +999,27 @@ START_TEST(rejects_of_ours_are_heeded)
     w = script_new();                       /* of CCP, which is not */
     w->a.cfg.auth_demand = ADIT_AUTH_MSCHAPV2;
     w->a.net.encryption = ADIT_ENC_128 | ADIT_ENC_NONE;
-    ip_open(w);
+    net_open(w);
+    never(w, "ff03 8021 *");                /* CCP may settle first */
     feed(w, "ff03 c021 08 01 000a 80fd 01010004");
+    ack_ours(w, PPP_IPCP);
+    feed(w, "ff03 8021 01 01 000a 0306 0a090007");
     feed(w, "ff03 0021" IP20);
     world_run(w, 30000);
     ck_assert(!w->a.down);
     ck_assert_uint_eq(w->a.datagrams, 1);
+    world_free(w);
+
+    w = script_new();                       /* nobody says anything of CCP: 3 s, then */
+    w->a.cfg.auth_demand = ADIT_AUTH_MSCHAPV2;
+    w->a.net.encryption = ADIT_ENC_128 | ADIT_ENC_NONE;
+    net_open(w);
+    feed(w, "ff03 8021 01 01 000a 0306 0a090007");
+    never(w, "ff03 8021 *");
+    world_run(w, w->now + 3100);
+    sends(w, "ff03 8021 02 01 *");
+    ack_ours(w, PPP_IPCP);
+    ck_assert_ptr_ne(strstr(w->a.log, "ip+"), NULL);
     world_free(w);
 
     w = script_new();                       /* of IPV6CP: IP lives */
@@ -1336,6 +1351,44 @@ START_TEST(ppp_net_start_needs_an_authenticated_peer)
 }
 END_TEST
 
+START_TEST(a_network_that_the_peer_closes_ends_the_link)
+{
+    struct world *w = script_new();
+    ip_open(w);
+    forget(w);
+    feed(w, "ff03 8021 05 09 0004");
+    sends(w, "ff03 8021 06 09 0004");
+    ck_assert_ptr_ne(strstr(w->a.log, "ip-"), NULL);
+    world_run(w, 30000);
+    ck_assert_uint_eq(w->a.cause, ADIT_CAUSE_NO_NETWORK);
+    world_free(w);
+}
+END_TEST
+
+START_TEST(callbacks_may_close_and_answer)
+{
+    /* within a run of datagrams: the rest of the vector finds a closed link */
+    struct world *w = script_new();
+    ip_open(w);
+    w->a.close_on_data = true;
+    uint8_t bytes[3][64], mask[64];
+    struct adit_frame f[3], *v[3];
+    static const char *const texts[3] = { "0021" IP20, "c021 09 01 0008 01020304", "0021" IP20 };
+    for (uint32_t i = 0; i < 3; i++) {
+        uint32_t n = hex(texts[i], bytes[i], mask);
+        f[i] = adit_frame_of(bytes[i], sizeof bytes[i], 0, n);
+        v[i] = &f[i];
+    }
+    forget(w);
+    ppp_rx(w->a.p, v, 3);
+    sends(w, "ff03 c021 05 *");
+    ck_assert_uint_eq(w->a.datagrams, 1);
+    world_run(w, 30000);
+    ck_assert_uint_eq(w->a.cause, ADIT_CAUSE_IDLE_TIMEOUT);
+    world_free(w);
+}
+END_TEST
+
 /* ---- proxy LCP -------------------------------------------------------------------------------------- */
 
 static const uint8_t lac_sent[] = { 1, 4, 5, 0xdc, 3, 5, 0xc2, 0x23, 5, 5, 6, 1, 2, 3, 4 };
@@ -1445,7 +1498,8 @@ static Suite *suite(void)
         a_client_that_insists_on_its_address_is_refused,
         headers_are_understood_in_every_form, runs_are_split_and_order_is_kept,
         compression_is_used_when_the_peer_takes_it, before_authentication_nothing_else_passes,
-        ppp_net_start_needs_an_authenticated_peer,
+        ppp_net_start_needs_an_authenticated_peer, a_network_that_the_peer_closes_ends_the_link,
+        callbacks_may_close_and_answer,
         proxy_lcp_opens_at_once_when_it_suits, proxy_lcp_that_does_not_suit_is_negotiated_again,
         every_truncation_of_every_message, NULL });
     return s;
