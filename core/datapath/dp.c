@@ -95,9 +95,9 @@ static void deliver_all(void)
 {
     for (uint32_t i = 0; i < rnd.touched_count; i++) {
         struct dp_port *p = rnd.touched[i];
-        p->touched = false;
         deliver(p, 0);
         deliver(p, 1);
+        p->touched = false;     /* not before: it may be detached in there */
         port_bury(p);
     }
     rnd.touched_count = 0;
