@@ -14,6 +14,7 @@ static char dir[64], file[128], out[65536], errors[65536];
 static void setup(void)
 {
     setenv("TZ", "UTC", 1);
+    user_cmd_json = false;
     snprintf(dir, sizeof dir, "/tmp/adit-user-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(dir));
     snprintf(file, sizeof file, "%s/users.yaml", dir);
