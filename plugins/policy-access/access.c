@@ -314,14 +314,9 @@ static struct adit_attrs *profile_of(struct adit_self *self, const struct pol_pr
           least(c->session_limit, adit_attr_u(h, have, ADIT_ATTR_SESSION_LIMIT)));
     put_addrs(&p, ADIT_ATTR_DNS, &c->dns);
     put_addrs(&p, ADIT_ATTR_WINS, &c->wins);
-    put_u(&p, ADIT_ATTR_RATE_IN, c->rate_in_kbps);
-    put_u(&p, ADIT_ATTR_RATE_OUT, c->rate_out_kbps);
-    put_str(&p, ADIT_ATTR_FILTER_IN, c->filter_in);
-    put_str(&p, ADIT_ATTR_FILTER_OUT, c->filter_out);
     for (uint32_t i = 0; c->routes.count && (route = adit_attr_addr(h, have, ADIT_ATTR_ROUTE, i)); i++)
         put_addr(&p, ADIT_ATTR_ROUTE, route);
     put_addrs(&p, ADIT_ATTR_ROUTE, &c->routes);
-    put_str(&p, ADIT_ATTR_MESSAGE, c->message);
     if (p.failed) {
         h->attr->free(p.attrs);
         return NULL;
@@ -417,12 +412,7 @@ static void out_profile(const struct out *o, const struct pol_profile *p)
     out_u(o, "session-limit", p->session_limit);
     out_addrs(o, "dns", &p->dns);
     out_addrs(o, "wins", &p->wins);
-    out_u(o, "rate-in", p->rate_in_kbps);
-    out_u(o, "rate-out", p->rate_out_kbps);
-    out_str(o, "filter-in", p->filter_in);
-    out_str(o, "filter-out", p->filter_out);
     out_addrs(o, "routes", &p->routes);
-    out_str(o, "message", p->message);
     o->host->report->end(o->r);
 }
 

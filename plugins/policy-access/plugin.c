@@ -40,12 +40,7 @@ static const struct adit_opt profile_opts[] = {
     ADIT_OPT(U32, pol_profile, session_limit, "session-limit", NULL, 0, "Sessions of one account at once; the smaller one of this and the account's own counts. 0: no limit."),
     ADIT_OPT(ADDR, pol_profile, dns, "dns", NULL, A, "DNS servers that the client is told, at most two."),
     ADIT_OPT(ADDR, pol_profile, wins, "wins", NULL, A, "WINS servers that the client is told, at most two."),
-    ADIT_OPT(U64, pol_profile, rate_in_kbps, "rate-in", NULL, 0, "kbit/s from the client; 0: no limit."),
-    ADIT_OPT(U64, pol_profile, rate_out_kbps, "rate-out", NULL, 0, "kbit/s to the client; 0: no limit."),
-    ADIT_OPT(STR, pol_profile, filter_in, "filter-in", NULL, 0, "Name of the packet filter from the client."),
-    ADIT_OPT(STR, pol_profile, filter_out, "filter-out", NULL, 0, "Name of the packet filter to the client."),
     ADIT_OPT(PREFIX, pol_profile, routes, "routes", NULL, A, "Networks behind the client, beside those of the account."),
-    ADIT_OPT(STR, pol_profile, message, "message", NULL, 0, "A text for the user."),
     ADIT_OPT_END
 };
 

@@ -40,11 +40,10 @@ struct pol_profile {
     uint32_t methods;           /* ADIT_AUTH_* */
     uint32_t encryption;        /* ADIT_ENC_* */
     uint64_t idle_ms, session_ms;
-    const char *pool, *filter_in, *filter_out, *message;
+    const char *pool;
     uint32_t mtu, session_limit;
     struct adit_array hours;    /* const char * */
     struct adit_array dns, wins, routes;                        /* struct adit_addr */
-    uint64_t rate_in_kbps, rate_out_kbps;
 };
 
 struct pol_conf {

@@ -64,12 +64,7 @@ static const char yaml_two[] =
     "      session-limit: 5\n"
     "      dns: [10.0.0.53, 10.0.0.54]\n"
     "      wins: 10.0.0.55\n"
-    "      rate-in: 1000\n"
-    "      rate-out: 2000\n"
-    "      filter-in: in\n"
-    "      filter-out: out\n"
     "      routes: [10.1.0.0/16, 10.2.0.0/16]\n"
-    "      message: hello\n"
     "  - name: default\n";
 
 START_TEST(a_grant_carries_the_profile)
@@ -95,14 +90,9 @@ START_TEST(a_grant_carries_the_profile)
     ck_assert_uint_eq(adit_attr_u(h, p, ADIT_ATTR_SESSION_LIMIT), 2);          /* the account's */
     ck_assert_str_eq(fake_addr_text(adit_attr_addr(h, p, ADIT_ATTR_DNS, 1)), "10.0.0.54");
     ck_assert_str_eq(fake_addr_text(adit_attr_addr(h, p, ADIT_ATTR_WINS, 0)), "10.0.0.55");
-    ck_assert_uint_eq(adit_attr_u(h, p, ADIT_ATTR_RATE_IN), 1000);
-    ck_assert_uint_eq(adit_attr_u(h, p, ADIT_ATTR_RATE_OUT), 2000);
-    ck_assert_str_eq(adit_attr_str(h, p, ADIT_ATTR_FILTER_IN), "in");
-    ck_assert_str_eq(adit_attr_str(h, p, ADIT_ATTR_FILTER_OUT), "out");
     ck_assert_str_eq(fake_addr_text(adit_attr_addr(h, p, ADIT_ATTR_ROUTE, 0)), "10.1.0.0/16");
     ck_assert_str_eq(fake_addr_text(adit_attr_addr(h, p, ADIT_ATTR_ROUTE, 1)), "10.2.0.0/16");
     ck_assert_ptr_null(adit_attr_addr(h, p, ADIT_ATTR_ROUTE, 2));
-    ck_assert_str_eq(adit_attr_str(h, p, ADIT_ATTR_MESSAGE), "hello");
     fake_inst_free(s);
     fake_end();
 }
