@@ -251,9 +251,16 @@ int cmd_policy(int argc, char **argv)
             bad = n == 6;
             if (!bad)
                 json_object_set_new(args, words[n].attribute, json_string(value));
-            if (!bad && n == 0)         /* DOMAIN\user and user@domain: the account */
-                json_object_set_new(args, "account", json_string(
-                    strchr(value, '\\') ? strchr(value, '\\') + 1 : value));
+            if (!bad && n == 0) {       /* DOMAIN\user and user@domain: the account */
+                const char *back = strchr(value, '\\'), *at = strrchr(value, '@');
+                const char *name = back ? back + 1 : value;
+                size_t len = !back && at ? (size_t)(at - name) : strlen(name);
+                json_object_set_new(args, "account", json_stringn(name, len));
+                if (back)
+                    json_object_set_new(args, "domain", json_stringn(value, (size_t)(back - value)));
+                else if (at)
+                    json_object_set_new(args, "domain", json_string(at + 1));
+            }
         }
         i++;
     }

@@ -171,7 +171,12 @@ static void status(struct adit_self *self, struct adit_report *r)
     const void *pos = NULL;
     struct range_lease l;
     uint32_t n = 0;
+    char text[40];
 
+    h->report->array(r, "ranges");
+    for (uint32_t i = 0; range_text(p->range, i, text); i++)
+        adit_report_put_str(h, r, NULL, text);
+    h->report->end(r);
     adit_report_put_u(h, r, "size", c.size);
     adit_report_put_u(h, r, "leased", c.leased);
     adit_report_put_u(h, r, "free", c.free);

@@ -681,6 +681,14 @@ uint32_t range_server(const struct range_pool *p)
     return p->at->server;
 }
 
+bool range_text(const struct range_pool *p, uint32_t i, char out[40])
+{
+    if (i >= p->at->spans)
+        return false;
+    span_text(&p->at->span[i], out);
+    return true;
+}
+
 struct range_counts range_counts(const struct range_pool *p)
 {
     const struct layout *l = p->at;

@@ -70,6 +70,8 @@ int32_t range_lease(struct range_pool *p, const char *account, const uint32_t *w
 bool range_release(struct range_pool *p, uint64_t id);
 
 uint32_t range_server(const struct range_pool *p);      /* our own address */
+/* Range number i as text, "10.9.0.2-10.9.0.60"; false: there are no more. */
+bool range_text(const struct range_pool *p, uint32_t i, char out[40]);
 struct range_counts range_counts(const struct range_pool *p);
 /* Walks the leases, oldest first: *pos starts at NULL. False at the end. */
 bool range_each(const struct range_pool *p, const void **pos, struct range_lease *out);

@@ -60,7 +60,9 @@ START_TEST(a_lease_carries_what_the_client_is_told)
     ck_assert_str_eq(fake_addr_text(adit_attr_addr(h, a->attrs, ADIT_ATTR_WINS, 0)), "10.9.0.55");
     ck_assert_str_eq(fake_addr_text(adit_attr_addr(h, a->attrs, ADIT_ATTR_SERVER_ADDRESS, 0)), "10.9.0.1");
     ck_assert_str_eq(adit_attr_str(h, a->attrs, ADIT_ATTR_DNS_DOMAIN), "example.org");
-    ck_assert_ptr_nonnull(strstr(fake_status(s), "10.9.0.2"));
+    const char *status_text = fake_status(s);
+    ck_assert_msg(strstr(status_text, "\"ranges\": [\"10.9.0.1-10.9.0.4\"]") &&
+                  strstr(status_text, "\"address\": \"10.9.0.2\""), "%s", status_text);
     pool_vtable.release(s, a->lease);
     pool_vtable.release(s, a->lease);
     ck_assert_uint_eq(fake_counter(s, "released"), 1);
