@@ -169,7 +169,6 @@ static const struct adit_link_api link_api = { sizeof link_api, link_open, link_
 static void flush(void *u)
 {
     (void)u;
-    dp_flush();
     if (vt && vt->flush)
         vt->flush(plug_self(inst));
 }

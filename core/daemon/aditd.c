@@ -248,7 +248,6 @@ static void watch(void *u)
 static void flush_tunnels(void *u)
 {
     (void)u;
-    dp_flush();
     for (struct ses_tunnel *t = NULL; (t = ses_tunnel_next(t));) {
         struct ses_tunnel_info i;
         ses_tunnel_info(t, &i);

@@ -27,8 +27,8 @@ loop      base log
 config    base log
 plugin    base log config crypto loop
 ppp       base crypto
-path      base log loop plugin
-datapath  base log loop
+path      base log loop plugin crypto
+datapath  base log loop path
 diagnose  base
 privilege log
 session   base log loop config plugin ppp datapath crypto diagnose
