@@ -469,6 +469,8 @@ int main(int argc, char **argv)
     else if (!rc)
         status = serve(root);
     conf_free(d);
+    conf_mem_free(me.conf_mem);
+    plug_unload_all();
     loop_fini();
     crypto_fini();
     free(config);

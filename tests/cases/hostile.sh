@@ -8,12 +8,15 @@ hold --sessions 5 --hold 120
 t "five sessions are up" soon json 'len(j)==5 and all(s["state"]=="up" for s in j)' sessions
 fds() { ls "/proc/$pid/fd" | wc -l; }
 fds0=$(fds)
+ip -n "$id-c" addr add 192.0.2.3/24 dev out      # the nonsense has an address of its own
 
 cli python3 - >"$work/py" 2>&1 <<'P'
 import os, random, socket, struct, time
 random.seed(3)
 srv = "192.0.2.1"
+me = "192.0.2.3"
 u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+u.bind((me, 0))
 for n in [0, 1, 2, 5, 6, 11, 12, 13, 20, 100, 1400] * 100:
     u.sendto(random.randbytes(n), (srv, 1701))
 def sccrq(tid):
@@ -30,13 +33,14 @@ for i in range(3000):                           # flipped bits, data for ids of 
     u.sendto(bytes(b), (srv, 1701))
     u.sendto(struct.pack(">HHH", 2, random.randrange(65536), random.randrange(65536)) + random.randbytes(40), (srv, 1701))
 g = socket.socket(socket.AF_INET, socket.SOCK_RAW, 47)
+g.bind((me, 0))
 for n in [0, 1, 4, 7, 8, 12, 16, 200, 1400] * 100:
     g.sendto(random.choice([b"", b"\x30\x01\x88\x0b", b"\x30\x81\x88\x0b"]) + random.randbytes(n), (srv, 0))
 start = struct.pack(">HHIHHHHIIHH", 156, 1, 0x1a2b3c4d, 1, 0, 0x100, 0, 3, 3, 0, 0) + bytes(128)
 held = []
 for i in range(300):                            # connections that say nothing, or nonsense
     try:
-        s = socket.create_connection((srv, 1723), 2)
+        s = socket.create_connection((srv, 1723), 2, (me, 0))
     except OSError:
         continue
     held.append(s)
@@ -45,7 +49,7 @@ for i in range(300):                            # connections that say nothing, 
         if i % 3 == 1: s.send(start[: random.randrange(len(start))])
     except OSError:
         pass
-s = socket.create_connection((srv, 1723), 2)    # many messages, byte by byte and all in one
+s = socket.create_connection((srv, 1723), 2, (me, 0))    # many messages, byte by byte and all in one
 for b in start: s.send(bytes([b]))
 s.send(start * 50)
 time.sleep(0.5)
