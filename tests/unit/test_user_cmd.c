@@ -1,8 +1,12 @@
 /* test_user_cmd.c - `adit user` as a person types it. */
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 #include <jansson.h>
 #include "../../client/user_cmd.h"
@@ -86,6 +90,60 @@ static int run_in(const char *in, const char *line)
 static int run(const char *line)
 {
     return run_in("", line);
+}
+
+/* The same on a terminal of its own: each answer is typed when a prompt (": ")
+ * has come. `out` is what the terminal showed. Returns waitpid()'s status. */
+static int run_tty(const char *const *answers, int *echo, const char *name)
+{
+    int master = posix_openpt(O_RDWR | O_NOCTTY), status, keep;
+    ck_assert(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    keep = open(ptsname(master), O_RDWR | O_NOCTTY);    /* its state outlives the program */
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        setsid();
+        int tty = open(ptsname(master), O_RDWR);
+        ioctl(tty, TIOCSCTTY, 0);
+        signal(SIGINT, SIG_DFL);        /* the test runner has a handler of its own */
+        for (int fd = 0; fd < 3; fd++)
+            dup2(tty, fd);
+        char *argv[] = { (char *)(uintptr_t)"user", (char *)(uintptr_t)"add", (char *)(uintptr_t)name,
+                         (char *)(uintptr_t)"--file", file, NULL };
+        int rc = user_cmd(5, argv);
+        fflush(NULL);
+        _exit(rc);
+    }
+    size_t n = 0, seen = 0;
+    for (int i = 0; i < 300; i++) {
+        struct pollfd p = { master, POLLIN, 0 };
+        if (poll(&p, 1, 100) > 0 && p.revents & POLLIN) {
+            ssize_t got = read(master, out + n, sizeof out - 1 - n);
+            n += got > 0 ? (size_t)got : 0;
+        }
+        out[n] = '\0';
+        char *prompt = strstr(out + seen, ": ");
+        if (prompt && *answers) {
+            seen = (size_t)(prompt + 2 - out);
+            ck_assert(write(master, *answers, strlen(*answers)) > 0);
+            answers++;
+        }
+        if (waitpid(pid, &status, WNOHANG) == pid) {
+            struct pollfd rest = { master, POLLIN, 0 };
+            if (poll(&rest, 1, 0) > 0 && rest.revents & POLLIN) {
+                ssize_t got = read(master, out + n, sizeof out - 1 - n);
+                out[n += got > 0 ? (size_t)got : 0] = '\0';
+            }
+            struct termios t;
+            ck_assert_int_eq(tcgetattr(keep, &t), 0);
+            *echo = (t.c_lflag & ECHO) != 0;
+            close(keep);
+            close(master);
+            return status;
+        }
+    }
+    ck_abort_msg("no end: '%s'", out);
+    return 0;
 }
 
 #define SAYS(text, part) ck_assert_msg(strstr(text, part) != NULL, "'%s' lacks '%s'", text, part)
@@ -315,6 +373,30 @@ START_TEST(hands_and_tools_agree)
 }
 END_TEST
 
+START_TEST(a_terminal_is_asked_twice_and_shows_nothing)
+{
+    const char *const same[] = { "geheim\n", "geheim\n", NULL }, *const other[] = { "geheim\n", "gehiem\n", NULL },
+               *const stop[] = { "gehe\x03", NULL };
+    int echo = 0, status = run_tty(same, &echo, "anna");
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    SAYS(out, "Password for anna: ");
+    SAYS(out, "Again: ");
+    SAYS(out, "anna: added");
+    ck_assert_ptr_null(strstr(out, "geheim"));
+    ck_assert(echo);
+    SAYS(yaml(), "anna");
+    status = run_tty(other, &echo, "bert");
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    SAYS(out, "the two are different; nothing was changed");
+    ck_assert(echo);
+    status = run_tty(stop, &echo, "carl");      /* Ctrl-C: the terminal echoes again */
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
+    ck_assert(echo);
+    ck_assert_ptr_null(strstr(yaml(), "bert"));
+    ck_assert_ptr_null(strstr(yaml(), "carl"));
+}
+END_TEST
+
 START_TEST(setup_makes_accounts_that_may_connect)
 {
     const char *const good[] = { "anna:trust:no1", "bert:x" }, *const twice[] = { "a:b", "a:c" },
@@ -343,6 +425,7 @@ static Suite *suite(void)
     tcase_add_test(tc, the_configuration_names_the_file);
     tcase_add_test(tc, a_broken_file_is_not_written_over);
     tcase_add_test(tc, hands_and_tools_agree);
+    tcase_add_test(tc, a_terminal_is_asked_twice_and_shows_nothing);
     tcase_add_test(tc, setup_makes_accounts_that_may_connect);
     suite_add_tcase(s, tc);
     return s;
