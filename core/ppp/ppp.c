@@ -907,6 +907,9 @@ void ppp_info(const struct ppp *p, struct ppp_info *out)
     bool opened = cp_opened(&p->lcp.cp);
     out->mru = opened && !p->lcp.mru_off ? p->lcp.our.mru : 1500;
     out->peer_mru = opened ? p->tx_max : 0;
+    /* room for MPPE, too, while it may still come: who asks now sets an MTU by it */
+    if (!p->mppe_tx_on && p->ccp.cp.f.state >= FSM_REQ_SENT && out->peer_mru > 4)
+        out->peer_mru = (uint16_t)(out->peer_mru - 4);
     out->magic = p->lcp.our.magic;
     out->peer_magic = opened ? p->lcp.peer.magic : 0;
     out->method = p->method;
