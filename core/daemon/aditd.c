@@ -33,6 +33,8 @@ ADIT_EVENT(ev_reloaded, "daemon.reloaded", ADIT_LOG_NOTICE,
            "The configuration was read again.", "config");
 ADIT_EVENT(ev_stopping, "daemon.stopping", ADIT_LOG_NOTICE,
            "The daemon ends all sessions and stops.", "signal");
+ADIT_EVENT(ev_restart, "daemon.restart-needed", ADIT_LOG_WARN,
+           "A changed option takes effect when the daemon is restarted.", "section option");
 ADIT_EVENT(ev_refused, "daemon.reload-refused", ADIT_LOG_ERROR,
            "The new configuration has errors; the old one stays in force.", "config text");
 
@@ -95,6 +97,8 @@ static struct {
     const char *socket, *level;
     struct daemon_conf conf;
     struct conf_mem *conf_mem;
+    struct network_conf network;
+    struct conf_mem *network_mem;
     int ready_fd;
 } me = { .config = ADIT_CONF_DIR "/aditd.yaml", .ready_fd = -1 };
 
@@ -133,24 +137,45 @@ static void logging(void)
         log_open(me.conf.log, me.conf.log_file);
 }
 
-static int32_t take_daemon(const struct conf_node *root, const struct conf_err *err)
+/* Section `daemon:` with what the command line says over it. */
+static int32_t read_daemon(const struct conf_node *root, struct daemon_conf *out,
+                           struct conf_mem **mem, const struct conf_err *err)
 {
     struct daemon_conf c;
-    struct conf_mem *mem = NULL;
-    int32_t rc = fill(root, "daemon", daemon_opts, sizeof c, &c, &mem, err);
-    if (rc) {
-        conf_mem_free(mem);
+    int32_t rc = fill(root, "daemon", daemon_opts, sizeof c, &c, mem, err);
+    if (rc)
         return rc;
-    }
     if (me.socket)
         c.control_socket = me.socket;
     for (const struct adit_word *w = level_words; me.level && w->word; w++)
         if (!strcmp(w->word, me.level))
             c.log_level = w->value;
-    conf_mem_free(me.conf_mem);
-    me.conf = c;
-    me.conf_mem = mem;
+    *out = c;
     return 0;
+}
+
+static void take_daemon_take(const struct daemon_conf *c, struct conf_mem *mem)
+{
+    conf_mem_free(me.conf_mem);
+    me.conf = *c;
+    me.conf_mem = mem;
+}
+
+static int32_t take_network(const struct conf_node *root)
+{
+    conf_mem_free(me.network_mem);
+    me.network_mem = NULL;
+    return fill(root, "network", network_opts, sizeof me.network, &me.network, &me.network_mem,
+                NULL);
+}
+
+/* Tells of an option that differs and cannot change while the daemon runs. */
+static void tell_restart(const char *section, const struct adit_opt *opts, const void *old,
+                         const void *fresh)
+{
+    const char *name = NULL;
+    if (conf_diff(opts, sizeof(struct adit_opt), old, fresh, &name) == CONF_RESTART)
+        LOG_EVENT("daemon", &ev_restart, ADIT_KV_S("section", section), ADIT_KV_S("option", name));
 }
 
 /* Collects the errors of a reload, to tell whoever asked. */
@@ -176,26 +201,31 @@ static int reload(char *text, size_t size)
     struct conf_doc *d = conf_read(me.config, &err);
     const struct conf_node *root = d ? conf_root(d) : NULL;
     struct network_conf n;
-    struct conf_mem *mem = NULL;
+    struct daemon_conf c;
+    struct conf_mem *n_mem = NULL, *c_mem = NULL;
     /* everything is looked at before anything is changed */
     int32_t rc = d ? check_sections(root, &err) : ADIT_ECONF;
     if (!rc)
-        rc = fill(root, "network", network_opts, sizeof n, &n, &mem, &err);
-    conf_mem_free(mem);
+        rc = fill(root, "network", network_opts, sizeof n, &n, &n_mem, &err);
+    if (!rc)
+        rc = read_daemon(root, &c, &c_mem, &err);
     if (!rc)
         rc = inst_check(root, false, &err);
     if (!rc)
         rc = ses_conf_read(conf_get(root, "ppp"), &err);
-    if (!rc)
-        rc = take_daemon(root, &err);
     if (rc) {
+        conf_mem_free(c_mem);
         LOG_EVENT("daemon", &ev_refused, ADIT_KV_S("config", me.config), ADIT_KV_S("text", text));
     } else {
+        tell_restart("daemon", daemon_opts, &me.conf, &c);
+        tell_restart("network", network_opts, &me.network, &n);
+        take_daemon_take(&c, c_mem);
         logging();
         inst_apply(root);
         snprintf(text, size, "%s was read again", me.config);
         LOG_EVENT("daemon", &ev_reloaded, ADIT_KV_S("config", me.config));
     }
+    conf_mem_free(n_mem);
     conf_free(d);
     notify("READY=1");
     return rc;
@@ -313,10 +343,7 @@ static void detached_ready(void)
 
 static int serve(const struct conf_node *root)
 {
-    struct network_conf n;
-    struct conf_mem *mem = NULL;
-    if (fill(root, "network", network_opts, sizeof n, &n, &mem, NULL))
-        return EXIT_FAILURE;
+    const struct network_conf *n = &me.network;
     mkdir(me.conf.state_dir, 0700);
     char dir[512];
     snprintf(dir, sizeof dir, "%s", me.conf.control_socket);
@@ -329,9 +356,9 @@ static int serve(const struct conf_node *root)
         return EXIT_FAILURE;
     const struct ses_conf *s = ses_conf_get();
     dp_recover(me.conf.state_dir);
-    struct dp_cfg dp = { .tun = n.interface, .mtu = s->mtu, .address = s->server_address,
-                         .forward = n.forward, .proxy_arp = n.proxy_arp,
-                         .state_dir = me.conf.state_dir, .offload = n.offload };
+    struct dp_cfg dp = { .tun = n->interface, .mtu = s->mtu, .address = s->server_address,
+                         .forward = n->forward, .proxy_arp = n->proxy_arp,
+                         .state_dir = me.conf.state_dir, .offload = n->offload };
     dp.address.prefix = 32;
     if (dp_open(&dp)) {
         ctl_close();
@@ -359,7 +386,6 @@ static int serve(const struct conf_node *root)
               ADIT_KV_S("interface", dp_tun_name()));
     notify("READY=1");
     detached_ready();
-    conf_mem_free(mem);
 
     int rc = loop_run();
     inst_stop_all();
@@ -429,8 +455,11 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     const struct conf_node *root = conf_root(d);
     int32_t rc = check_sections(root, NULL);
-    if (take_daemon(root, NULL))
+    struct daemon_conf c;
+    struct conf_mem *mem = NULL;
+    if (read_daemon(root, &c, &mem, NULL))
         return EXIT_FAILURE;
+    take_daemon_take(&c, mem);
     if (me.conf.control_socket[0] != '/') {
         fprintf(stderr, "aditd: the control socket %s must be an absolute path\n",
                 me.conf.control_socket);
@@ -454,11 +483,8 @@ int main(int argc, char **argv)
     plug_load_dir(me.conf.plugin_dir);
     if (ses_conf_read(conf_get(root, "ppp"), NULL))
         rc = ADIT_ECONF;
-    struct network_conf n;
-    struct conf_mem *mem = NULL;
-    if (fill(root, "network", network_opts, sizeof n, &n, &mem, NULL))
+    if (take_network(root))
         rc = ADIT_ECONF;
-    conf_mem_free(mem);
     /* While serving, a plugin that is not installed is a feature that is off;
      * a check names it. */
     if (inst_check(root, me.check, NULL))
@@ -470,6 +496,7 @@ int main(int argc, char **argv)
         status = serve(root);
     conf_free(d);
     conf_mem_free(me.conf_mem);
+    conf_mem_free(me.network_mem);
     plug_unload_all();
     loop_fini();
     crypto_fini();
