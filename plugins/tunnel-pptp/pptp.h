@@ -31,7 +31,7 @@
     X(RX_PACKETS,     "gre-rx",             "Data packets that were accepted.")                        \
     X(RX_BAD,         "gre-rx-bad",         "GRE packets that are not enhanced GRE of PPTP.")          \
     X(RX_UNKNOWN,     "gre-rx-unknown-call", "GRE packets of a call that does not exist.")             \
-    X(RX_STRANGER,    "gre-rx-wrong-peer",  "GRE packets of a call, but from another address.")        \
+    X(RX_STRANGER,    "gre-rx-wrong-peer",  "GRE packets of a call, but from or to another address, or without its protection.")        \
     X(RX_LOST,        "gre-rx-lost",        "Data packets that never came.")                           \
     X(RX_REORDERED,   "gre-rx-reordered",   "Data packets that were put back into their order.")       \
     X(RX_LATE,        "gre-rx-late",        "Data packets that came twice or too late, dropped.")      \
@@ -125,7 +125,7 @@ struct pptp_conn {
     struct pptp_peer *limit;            /* answered: counted there */
     struct adit_framer framer;
     uint8_t cut[PPTP_MSG_MAX];          /* the framer's */
-    bool was_up;
+    bool was_up, told;                  /* told: by an event */
     /* dialled only */
     struct pptp_line *line;             /* to be called when the connection is up */
     char *host_name, *number;

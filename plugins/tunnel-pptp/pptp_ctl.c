@@ -45,6 +45,11 @@ void pptp_ctl_settle(struct pptp_ctl *c)
 
 /* ---- what both ends do ---------------------------------------------------------- */
 
+static void name_put(char out[PPTP_TEXT + 1], const char *name)
+{
+    snprintf(out, PPTP_TEXT + 1, "%s", name ? name : "");
+}
+
 static void send_simple(struct pptp_ctl *c, const struct pptp_msg *m) { c->ops->send(c->u, m); }
 
 static void move(struct pptp_ctl *c, enum pptp_ctl_state to, const char *on)
@@ -103,8 +108,8 @@ void pptp_ctl_start(struct pptp_ctl *c)
     } else {
         struct pptp_msg m = { .type = PPTP_SCCRQ, .u.sccrq = {
             .version = PPTP_VERSION, .framing = 3, .bearer = 3, .firmware = 1 } };
-        snprintf(m.u.sccrq.host_name, sizeof m.u.sccrq.host_name, "%s", c->ops->host_name(c->u));
-        snprintf(m.u.sccrq.vendor, sizeof m.u.sccrq.vendor, "%s", conf_of(c)->vendor);
+        name_put(m.u.sccrq.host_name, c->ops->host_name(c->u));
+        name_put(m.u.sccrq.vendor, conf_of(c)->vendor);
         move(c, PPTP_CTL_WAIT_REPLY, "open");
         send_simple(c, &m);
     }
@@ -157,8 +162,8 @@ static void start_reply(struct pptp_ctl *c, uint8_t result)
     struct pptp_msg m = { .type = PPTP_SCCRP, .u.sccrp = {
         .version = PPTP_VERSION, .result = result, .framing = 3, .bearer = 3, .firmware = 1 } };
 
-    snprintf(m.u.sccrp.host_name, sizeof m.u.sccrp.host_name, "%s", c->ops->host_name(c->u));
-    snprintf(m.u.sccrp.vendor, sizeof m.u.sccrp.vendor, "%s", conf_of(c)->vendor);
+    name_put(m.u.sccrp.host_name, c->ops->host_name(c->u));
+    name_put(m.u.sccrp.vendor, conf_of(c)->vendor);
     send_simple(c, &m);
 }
 

@@ -6,6 +6,9 @@
  * All calls share one port: the key of a packet is our call id, unique among the
  * calls of the instance; the address it comes from must be the one of the
  * control connection. Two clients behind one NAT have one address and two ids.
+ *
+ * A line is touched by its packets, by this timer and by the main loop: with
+ * one worker they are one thread.
  */
 #include <string.h>
 #include "pptp.h"
@@ -259,7 +262,9 @@ static struct pptp_line *line_of(struct pptp *p, const struct adit_path *path, u
         adit_count(p->self, PPTP_N_RX_UNKNOWN);
         return NULL;
     }
+    /* both ends: another instance may have the same number for the same peer */
     if (!same_host(&path->peer, &l->peer) ||
+        (l->our.family != ADIT_AF_NONE && !same_host(&path->our, &l->our)) ||
         (l->path && l->path->security && !path->security)) {   /* no way back to clear */
         adit_count(p->self, PPTP_N_RX_STRANGER);
         return NULL;

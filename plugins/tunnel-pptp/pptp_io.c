@@ -10,6 +10,8 @@
 #include "pptp.h"
 
 #define EVENTS_A_MINUTE 30u     /* of one kind that a stranger can cause */
+#define STARTS_A_MINUTE 600u    /* connections that are told of; a stranger can begin many, too */
+#define STATUS_MOST     50u     /* connections in status(); the verb has all */
 
 /* ---- small words ----------------------------------------------------------------- */
 
@@ -251,10 +253,12 @@ static void do_up(void *u)
     struct pptp_line *l = c->line;
 
     c->was_up = true;
-    adit_event(c->p->self, &pptp_ev_ctl_up, ADIT_KV_ADDR("peer", &c->peer),
-               ADIT_KV_S("role", c->ctl.role == PPTP_DIAL ? "dial" : "answer"),
-               ADIT_KV_S("host", c->ctl.peer_host), ADIT_KV_S("vendor", c->ctl.peer_vendor),
-               ADIT_KV_U("firmware", c->ctl.peer_firmware));
+    c->told = c->p->host->log->allow(c->p->self, &pptp_ev_ctl_up, STARTS_A_MINUTE) != 0;
+    if (c->told)
+        adit_event(c->p->self, &pptp_ev_ctl_up, ADIT_KV_ADDR("peer", &c->peer),
+                   ADIT_KV_S("role", c->ctl.role == PPTP_DIAL ? "dial" : "answer"),
+                   ADIT_KV_S("host", c->ctl.peer_host), ADIT_KV_S("vendor", c->ctl.peer_vendor),
+                   ADIT_KV_U("firmware", c->ctl.peer_firmware));
     if (l) {
         c->line = NULL;                         /* the machine's from here on */
         pptp_call_dial(&c->ctl, &l->call, c->number);
@@ -275,7 +279,7 @@ static void do_gone(void *u, uint32_t cause, const char *text)
     const struct adit_event *ev = c->was_up ? &pptp_ev_ctl_down : &pptp_ev_ctl_failed;
     struct pptp_line *l = c->line;
 
-    if (c->was_up || allow(p, ev))
+    if (c->was_up ? c->told : allow(p, ev))
         adit_event(p->self, ev, ADIT_KV_ADDR("peer", &c->peer),
                    ADIT_KV_S("cause", cause_code(cause)), ADIT_KV_S("text", text));
     c->line = NULL;
@@ -599,6 +603,8 @@ static void host_name(struct pptp *p)
     pptp_text_clean(p->host_name, sizeof p->host_name, given);
 }
 
+static void verbs(struct adit_self *self);
+
 static int32_t create(struct adit_self *self)
 {
     const struct adit_host *host = self->host;
@@ -629,6 +635,7 @@ static int32_t create(struct adit_self *self)
     }
     self->instance = p;
     host_name(p);
+    verbs(self);
     return 0;
 }
 
@@ -763,17 +770,41 @@ static void status_conn(struct adit_report *r, struct pptp_conn *c)
     h->report->end(r);
 }
 
+static void status_most(struct pptp *p, struct adit_report *r, uint32_t most)
+{
+    p->host->report->array(r, "control");
+    ADIT_LIST_EACH(n, &p->conns) {
+        if (most-- == 0)
+            break;
+        status_conn(r, ADIT_OF(n, struct pptp_conn, node));
+    }
+    p->host->report->end(r);
+}
+
 static void status(struct adit_self *self, struct adit_report *r)
 {
     struct pptp *p = self->instance;
-    const struct adit_host *h = p->host;
 
-    adit_report_put_u(h, r, "connections", p->conn_count);
-    adit_report_put_u(h, r, "calls", p->line_count);
-    h->report->array(r, "control");
-    ADIT_LIST_EACH(n, &p->conns)
-        status_conn(r, ADIT_OF(n, struct pptp_conn, node));
-    h->report->end(r);
+    adit_report_put_u(p->host, r, "connections", p->conn_count);
+    adit_report_put_u(p->host, r, "calls", p->line_count);
+    status_most(p, r, STATUS_MOST);
+}
+
+static int32_t verb_connections(struct adit_self *self, const struct adit_kv *args, uint32_t n,
+                                struct adit_report *r)
+{
+    (void)args;
+    (void)n;
+    status_most(self->instance, r, UINT32_MAX);
+    return 0;
+}
+
+static void verbs(struct adit_self *self)
+{
+    if (ADIT_HAS(self->host->control, verb))
+        (void)self->host->control->verb(self, "connections",
+                                        "All control connections and their calls.",
+                                        verb_connections);
 }
 
 const struct adit_life pptp_life = {

@@ -441,6 +441,10 @@ START_TEST(gre_of_strangers_is_dropped_and_counted)
     gre(&other, id, 0, "a");                    /* right number, wrong address */
     ck_assert_uint_eq(fake_link(0)->state, FAKE_LINK_OPEN);
     ck_assert_uint_eq(fake_counter(s, "gre-rx-wrong-peer"), 1);
+    our = fake_addr("10.0.0.2");                /* to another of our addresses */
+    gre(&pc, id, 0, "a");
+    our = fake_addr("10.0.0.1:1723");
+    ck_assert_uint_eq(fake_counter(s, "gre-rx-wrong-peer"), 2);
     gre(&pc, (uint16_t)(id + 1), 0, "a");
     gre(&pc, 0, 0, "a");
     gre(&pc, 7, 0, "a");                        /* its own number is not ours */
@@ -1099,6 +1103,18 @@ START_TEST(status_shows_connections_and_calls)
     ck_assert_ptr_nonnull(strstr(json, "\"packets-in\": 2"));
     ck_assert_ptr_nonnull(strstr(json, "\"lost\": 1"));
     ck_assert_ptr_nonnull(strstr(json, "\"connections\": 1"));
+    for (int i = 0; i < 60; i++)
+        control(&pc);
+    uint32_t shown[2] = { 0, 0 };
+    const char *both[2] = { fake_status(s), NULL };
+    for (int i = 0; i < 2; i++) {
+        for (const char *at = both[i]; (at = strstr(at, "\"peer\"")) != NULL; at++)
+            shown[i]++;
+        if (i == 0)
+            both[1] = fake_verb(s, "connections", NULL, 0);
+    }
+    ck_assert_uint_eq(shown[0], 50);            /* status is bounded, the verb is not */
+    ck_assert_uint_eq(shown[1], 61);
     end(s);
 }
 END_TEST
