@@ -285,6 +285,7 @@ END_TEST
 START_TEST(addresses_are_not_given_twice)
 {
     NEEDS_TUN;
+    memset(c, 0, sizeof c);
     struct adit_addr routes[2] = { at("10.50.0.0/16"), at("10.9.0.0/24") };
     struct dp_attach a = { .address = at("10.9.0.2"), .routes = routes, .route_count = 2 };
     struct dp_port *p, *q;
