@@ -183,7 +183,7 @@ struct adit_link_info {
     const char *called;         /* called number; NULL: our address */
     const char *peer_host;      /* host name that the peer gave; NULL: none */
     const struct adit_security_info *security;      /* NULL: clear */
-    uint32_t mtu;               /* PPP bytes (protocol field on) that a frame may have */
+    uint32_t mtu;               /* largest PPP datagram, counted as an MRU is; 0: any */
     uint32_t reserved;
     uint64_t speed_bps;         /* what the peer named */
     /* proxy LCP (RFC 2661 section 4.4.5): options of the last Configure-Requests
@@ -288,7 +288,7 @@ struct adit_crypto_api {
     /* NT password hash (RFC 2759 section 8.3) of UTF-8 text: 16 bytes. */
     int32_t (*nt_hash)(const char *password, uint32_t len, uint8_t out[16]);
     /* Strong hash of a password, as text to store ("$scrypt$..."), and its
-     * check: 0 equal, ADIT_EAUTH. Slow (about 50 ms): call them in work(). */
+     * check: 0 equal, ADIT_EAUTH. Slow (0.1 s and more): call them in work(). */
     int32_t (*password_hash)(const char *password, uint32_t len, char *out, uint32_t out_size);
     int32_t (*password_check)(const char *password, uint32_t len, const char *hash);
 };
