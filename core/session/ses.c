@@ -220,8 +220,8 @@ static void on_event(void *u, const struct ppp_event *ev)
         descend(s, PH_LINK);    /* the peer begins anew: perhaps as somebody else */
         break;
     case PPP_EV_NET_DOWN:
-        if (ev->proto == PPP_IP && s->phase == PH_UP)
-            descend(s, PH_ADDR);
+        /* Either the end follows, with its cause, or IPCP begins anew. */
+        s->net_lost = s->net_lost || ev->proto == PPP_IP;
         break;
     case PPP_EV_AUTH_QUERY:
         climb(s, PH_AUTH);
@@ -233,7 +233,10 @@ static void on_event(void *u, const struct ppp_event *ev)
         ses_addr_enter(s);
         break;
     case PPP_EV_NET_UP:
+        if (s->net_lost && ev->proto == PPP_IP && s->phase == PH_UP)
+            descend(s, PH_ADDR);
         if (s->phase == PH_ADDR && ev->proto == PPP_IP) {
+            s->net_lost = false;
             climb(s, PH_UP);
             ses_net_enter(s);
         }

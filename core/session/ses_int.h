@@ -46,7 +46,7 @@ struct ses {
     char identity[128];
 
     enum phase phase;
-    bool link_gone, hung_up, closing, finished;
+    bool link_gone, hung_up, closing, finished, net_lost;
     uint32_t cause;
     char text[256];
 
