@@ -223,9 +223,9 @@ static int reload(char *text, size_t size)
         logging();
         inst_apply(root);
         const char *problem;
-        size_t n = (size_t)snprintf(text, size, "%s was read again", me.config);
-        for (uint32_t i = 0; n < size && (problem = inst_problem_nth(i)); i++)
-            n += (size_t)snprintf(text + n, size - n, "\nbut %s", problem);
+        size_t used = (size_t)snprintf(text, size, "%s was read again", me.config);
+        for (uint32_t i = 0; used < size && (problem = inst_problem_nth(i)); i++)
+            used += (size_t)snprintf(text + used, size - used, "\nbut %s", problem);
         LOG_EVENT("daemon", &ev_reloaded, ADIT_KV_S("config", me.config));
     }
     conf_mem_free(n_mem);
