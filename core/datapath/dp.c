@@ -30,10 +30,13 @@ ADIT_EVENT(ev_proxy, "datapath.proxy.failed", ADIT_LOG_WARN,
     "The host could not be told to answer ARP for a client.", "session address code");
 
 #define ARENA  (1u << 20)       /* a super-packet of the smallest segments fits */
-#define SOFT   (192u << 10)     /* but what is read leaves while it is in the cache */
-#define FRAMES 2048u
+#define SOFT   (96u << 10)      /* but what is read leaves while it is in the cache */
+#define FRAMES 2048u            /* of a side */
 #define TOUCHED 128u
-#define MOST_BYTES 65000u       /* of a vector, with room for every header: one GSO message */
+/* of a vector: with the headers of PPP and a tunnel it is one UDP message; where
+ * they are longer, the path makes two of it */
+#define MOST_BYTES 65507u
+#define HEADERS    24u
 #define ERRORS_PER_S 100u       /* ICMP errors that we answer */
 
 struct dp_total dp_totals;
@@ -49,13 +52,16 @@ static struct {
     uint32_t errors;
 } dp = { .ports = { &dp.ports, &dp.ports }, .shared = { .fd = -1 } };
 
-/* the packets of one round of reads, on their way to clients */
+/* The packets of one round of reads, on their way to clients. There are two
+ * sides: when one is full the next packets go to the other, so that the last
+ * frames of a super-packet can wait for the next one's and leave with them. */
 static struct {
     uint8_t *mem;
-    struct dp_arena arena;
-    struct adit_frame frame[FRAMES];
-    uint32_t next[FRAMES];
-    uint32_t frames;
+    struct dp_arena arena;      /* what is left of this side */
+    struct adit_frame frame[2 * FRAMES];
+    uint32_t next[2 * FRAMES];
+    uint32_t side;
+    uint32_t frames, frames_end;        /* the next one's number, and this side's end */
     struct dp_port *touched[TOUCHED];
     uint32_t touched_count;
     uint8_t scratch[65536];
@@ -90,7 +96,16 @@ static void deliver(struct dp_port *p, unsigned k)
     p->ops->tx(p->u, k ? 0x0057 : 0x0021, v, n);
 }
 
-/* Everything that waits leaves; the arena is empty then. */
+static void take_side(uint32_t side)
+{
+    uint8_t *at = rnd.mem + (size_t)side * ARENA;
+    rnd.side = side;
+    rnd.arena = (struct dp_arena){ at, at + ARENA };
+    rnd.frames = side * FRAMES;
+    rnd.frames_end = rnd.frames + FRAMES;
+}
+
+/* Everything that waits leaves; both sides are empty then. */
 static void deliver_all(void)
 {
     for (uint32_t i = 0; i < rnd.touched_count; i++) {
@@ -101,15 +116,28 @@ static void deliver_all(void)
         port_bury(p);
     }
     rnd.touched_count = 0;
-    rnd.frames = 0;
-    rnd.arena = (struct dp_arena){ rnd.mem, rnd.mem + ARENA };
+    take_side(0);
+}
+
+/* On to the other side; what still waits there leaves first. Chains are in
+ * order, so the first of one tells. */
+static void other_side(void)
+{
+    uint32_t side = !rnd.side;
+    for (uint32_t i = 0; i < rnd.touched_count; i++)
+        for (unsigned k = 0; k < 2; k++) {
+            uint32_t first = rnd.touched[i]->out[k].first;
+            if (first && (first - 1) / FRAMES == side)
+                deliver(rnd.touched[i], k);
+        }
+    take_side(side);
 }
 
 /* Frame number i joins what waits for the port; a whole vector leaves. */
 static void append(struct dp_port *p, unsigned k, uint32_t i)
 {
     uint32_t len = rnd.frame[i].len;
-    if (p->out[k].count == ADIT_VECTOR || p->out[k].bytes + len + ADIT_ROOM > MOST_BYTES)
+    if (p->out[k].count == ADIT_VECTOR || p->out[k].bytes + len + HEADERS > MOST_BYTES)
         deliver(p, k);
     if (p->dead)
         return;
@@ -124,7 +152,7 @@ static void append(struct dp_port *p, unsigned k, uint32_t i)
         p->out[k].first = i + 1;
     p->out[k].last = i + 1;
     p->out[k].count++;
-    p->out[k].bytes += len + ADIT_ROOM;
+    p->out[k].bytes += len + HEADERS;
     p->count.tx_packets++;
     p->count.tx_bytes += len;
 }
@@ -147,9 +175,11 @@ void dp_end(struct dp_tun *t)
 
 uint8_t *dp_slot(size_t len)
 {
-    if (rnd.arena.at - rnd.mem > (ptrdiff_t)SOFT ||
-        (size_t)(rnd.arena.end - rnd.arena.at) < DP_ARENA_OF(len) || rnd.frames == FRAMES ||
-        rnd.touched_count == TOUCHED)
+    if (rnd.touched_count == TOUCHED)
+        deliver_all();
+    else if ((size_t)(rnd.arena.end - rnd.arena.at) < ARENA - SOFT || rnd.frames == rnd.frames_end)
+        other_side();
+    if ((size_t)(rnd.arena.end - rnd.arena.at) < DP_ARENA_OF(len) || rnd.frames == rnd.frames_end)
         deliver_all();
     return rnd.arena.at + ADIT_ROOM;
 }
@@ -170,7 +200,7 @@ static void too_long(struct dp_tun *t, struct dp_port *p, const struct dp_hdr *h
     const uint8_t *d = rnd.frame[i].data;
     p->count.tx_too_long++;
     if (h->version == 4 && !(d[6] & 0x40)) {
-        int n = dp_frag(d, h->len, p->mtu, &rnd.arena, rnd.frame + rnd.frames, FRAMES - rnd.frames);
+        int n = dp_frag(d, h->len, p->mtu, &rnd.arena, rnd.frame + rnd.frames, rnd.frames_end - rnd.frames);
         for (int k = 0; k < n; k++)
             append(p, 0, rnd.frames++);
         if (n < 0)
@@ -199,7 +229,7 @@ static void from_super(struct dp_tun *t, const struct dp_hdr *h, const struct vi
     struct dp_port *p = port_of(t, h, d);
     if (!p)
         return;
-    int n = dp_seg(d, len, vh, p->mtu, &rnd.arena, rnd.frame + rnd.frames, FRAMES - rnd.frames);
+    int n = dp_seg(d, len, vh, p->mtu, &rnd.arena, rnd.frame + rnd.frames, rnd.frames_end - rnd.frames);
     if (n == ADIT_ENOSPC) {
         deliver_all();          /* the port may go with it */
         if (!(p = port_of(t, h, d)))
@@ -448,11 +478,11 @@ int dp_open(const struct dp_cfg *cfg)
     if (dp_conf.mtu < 576)
         dp_conf.mtu = dp_conf.mtu ? 576 : 1400;
     if (!rnd.mem) {
-        void *m = mmap(NULL, ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void *m = mmap(NULL, 2 * ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (m == MAP_FAILED)
             return ADIT_ENOMEM;
         rnd.mem = m;
-        rnd.arena = (struct dp_arena){ rnd.mem, rnd.mem + ARENA };
+        take_side(0);
     }
     memset(&dp.shared, 0, sizeof dp.shared);
     dp.shared.fd = -1;
