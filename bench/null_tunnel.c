@@ -283,8 +283,10 @@ static void tun_read(void)
     uint8_t *p = b + sizeof vh;
     for (int i = 0; i < 64; i++) {
         ssize_t got = read(tun, b, sizeof b);
-        if (got <= (ssize_t)sizeof vh + 40)
+        if (got <= 0)
             break;
+        if (got < (ssize_t)sizeof vh + 20)
+            continue;
         uint32_t len = (uint32_t)got - (uint32_t)sizeof vh;
         memcpy(&vh, b, sizeof vh);
         if (p[0] != 0x45)
