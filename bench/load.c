@@ -29,6 +29,7 @@ struct message {                /* a control message that waits for its acknowle
     struct adit_node node;
     uint16_t ns, len;
     bool sent;
+    struct session *then;       /* PPP begins when it is acknowledged, as the peer is ready then */
     uint8_t bytes[160];
 };
 
@@ -134,7 +135,7 @@ static void avp32(struct wr *w, uint16_t type, uint32_t v)
 }
 
 /* Builds and queues; the body is by type. */
-static void say(struct tunnel *t, uint16_t session, uint16_t type, uint16_t assigned)
+static struct message *say(struct tunnel *t, uint16_t session, uint16_t type, uint16_t assigned)
 {
     struct message *m = calloc(1, sizeof *m);
     if (!m)
@@ -173,6 +174,7 @@ static void say(struct tunnel *t, uint16_t session, uint16_t type, uint16_t assi
     m->len = (uint16_t)wr_len(&w);
     adit_list_add(&t->queue, &m->node);
     push_queue(t);
+    return m;
 }
 
 static void acknowledge(struct tunnel *t)
@@ -352,6 +354,8 @@ static void control(struct tunnel *t, struct rd *r)
         if ((int16_t)(m->ns - nr) >= 0)
             break;
         adit_list_del(node);
+        if (m->then)
+            ppp_begin(m->then);
         free(m);
         t->tries = 0;
     }
@@ -385,8 +389,7 @@ static void control(struct tunnel *t, struct rd *r)
         pump();
     } else if (type == ICRP && s && s->state == CALLING) {
         s->peer_id = assigned;
-        say(t, assigned, ICCN, 0);
-        ppp_begin(s);
+        say(t, assigned, ICCN, 0)->then = s;
     } else if (type == CDN && s) {
         over(s, "the server cleared the call (CDN)");
     } else if (type == STOPCCN) {
