@@ -316,6 +316,8 @@ static int32_t bind_port(struct adit_self *self, uint32_t protocol, const struct
     port->sock[0].fd = port->sock[1].fd = -1;
     if (at)
         port->at = *at;
+    if (protocol != ADIT_PROTO_UDP)
+        port->at.port = 0;
     bool any = port->at.family == ADIT_AF_NONE;
     int32_t rc = ADIT_ENOSYS;
     if (port->at.family != ADIT_AF_IPV6)

@@ -15,6 +15,8 @@ struct path_sock {
     int fd;                     /* -1: none */
     sa_family_t family;
     bool gso;                   /* UDP_SEGMENT is worth a try */
+    bool any;                   /* every address: packet info tells which one was called */
+    struct adit_addr our;       /* else it is this one */
     bool big;                   /* the last batch was of merged datagrams */
     struct loop_fd *watch;
     struct adit_port *port;

@@ -91,8 +91,10 @@ static struct adit_addr addr_of(const void *ip, sa_family_t family, uint16_t por
 static bool read_ctl(const struct path_sock *s, struct msghdr *m, struct adit_addr *our,
                      uint32_t *segment)
 {
-    bool known = false;
+    bool known = !s->any;
     *segment = 0;
+    if (known)
+        *our = s->our;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
         if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
             struct in_pktinfo i;
@@ -325,10 +327,12 @@ static void set_options(struct path_sock *s, uint32_t protocol)
     if (setsockopt(s->fd, SOL_SOCKET, SO_SNDBUFFORCE, &big, sizeof big))
         set_int(s->fd, SOL_SOCKET, SO_SNDBUF, big);
     if (s->family == AF_INET) {
-        set_int(s->fd, IPPROTO_IP, IP_PKTINFO, 1);
+        if (s->any)
+            set_int(s->fd, IPPROTO_IP, IP_PKTINFO, 1);
         set_int(s->fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
     } else {
-        set_int(s->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+        if (s->any)
+            set_int(s->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
         set_int(s->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
     }
     if (protocol == ADIT_PROTO_UDP) {
@@ -385,6 +389,10 @@ int32_t path_sock_open(struct path_sock *s, struct adit_port *port, sa_family_t 
     adit_list_init(&s->calling);
     s->port = port;
     s->family = family;
+    /* bound to one address, nobody needs to be told which one was called; a
+     * link-local or multicast one tells the interface or too little */
+    s->any = port->at.family == ADIT_AF_NONE || port->at.zone ||
+             (port->at.family == ADIT_AF_IPV4 ? port->at.ip[0] >= 224 : port->at.ip[0] >= 0xfe);
     s->fd = socket(family, (udp ? SOCK_DGRAM : SOCK_RAW) | SOCK_CLOEXEC | SOCK_NONBLOCK,
                    udp ? 0 : (int)port->protocol);
     if (s->fd < 0)
@@ -403,6 +411,7 @@ int32_t path_sock_open(struct path_sock *s, struct adit_port *port, sa_family_t 
         path_sock_close(s);
         return ADIT_ENOMEM;
     }
+    s->our = addr_of(port->at.ip, family, port->at.port, 0);
     loop_fd_want(s->watch, LOOP_READ);
     return 0;
 }

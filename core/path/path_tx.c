@@ -45,6 +45,9 @@ void path_tx_prepare(struct path *p)
     memset(&p->to, 0, sizeof p->to);
     p->to_len = addr_to_sa(&p->pub.peer, (struct sockaddr *)&p->to);
     p->gso_most = UINT32_MAX;
+    const struct path_sock *s = &p->port->sock[p->pub.peer.family == ADIT_AF_IPV6];
+    if (!s->any && memcmp(&s->our, &p->pub.our, sizeof s->our) == 0)
+        return;                 /* what the socket is bound to */
     if (p->pub.our.family == ADIT_AF_IPV4) {
         struct in_pktinfo i = { 0 };
         memcpy(&i.ipi_spec_dst, p->pub.our.ip, 4);
