@@ -149,7 +149,7 @@ struct ike_offer {
 
 /* Walks the proposals of an SA payload: *at begins at 0. False at the end or
  * when malformed (*bad). More transforms than fit are cut off. */
-bool ike_sa_next(const struct ike_payload *sa, size_t *at, struct ike_offer *out, bool *bad);
+bool ike_offer_next(const struct ike_payload *sa, size_t *at, struct ike_offer *out, bool *bad);
 
 struct ike_id {
     uint8_t type, protocol;
