@@ -1,5 +1,6 @@
-/* layout.h - sizes and offsets of the plugin interface 1.0 where pointers have
- * 64 bits. Written by tests/abi/record-layout. */
+/* layout.h - sizes and offsets of the plugin interface where pointers have 64
+ * bits: of 1.0, as tests/abi/record-layout wrote them, and of what came later,
+ * by hand, below the minor version that brought it. */
 S(adit_addr, 24)
 M(adit_addr, family, 0)
 M(adit_addr, prefix, 1)
@@ -355,3 +356,10 @@ S(adit_observer, 16)
 M(adit_observer, size, 0)
 M(adit_observer, level, 4)
 M(adit_observer, event, 8)
+#if ADIT_ABI_MINOR >= 1
+S(adit_security_api, 24)
+M(adit_security_api, size, 0)
+M(adit_security_api, rx, 8)
+M(adit_security_api, end, 16)
+M(adit_host, security, 120)
+#endif

@@ -22,6 +22,7 @@
  *  7. Milliseconds, bytes, host byte order, unless the name says otherwise.
  *
  * Changes, newest first:
+ *  1.1  host->security: a security layer delivers what it opened. ADIT_PROTO_ESP.
  *  1.0  first.
  */
 #ifndef ADIT_ABI_H
@@ -32,7 +33,7 @@
 #include <string.h>
 
 #define ADIT_ABI_MAJOR 1
-#define ADIT_ABI_MINOR 0
+#define ADIT_ABI_MINOR 1
 
 #define ADIT_EXPORT __attribute__((visibility("default")))
 #define ADIT_PRINTF(f, a) __attribute__((format(printf, f, a)))

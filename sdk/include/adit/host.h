@@ -106,6 +106,7 @@ struct adit_stream_api {
 
 #define ADIT_PROTO_UDP 17
 #define ADIT_PROTO_GRE 47
+#define ADIT_PROTO_ESP 50
 
 /* What a security association vouches for. Owned by the host, alive as long
  * as a path that names it. */
@@ -153,7 +154,11 @@ struct adit_path_api {
                     uint32_t flags, const struct adit_path_ops *ops, void *u,
                     struct adit_port **out);
     void (*unbind)(struct adit_port *p);        /* held paths stay valid, silent */
-    /* A held path to a peer, for one who calls. */
+    /* A held path to a peer, for one who calls. On a port with ADIT_PATH_SECURE
+     * a security layer is asked for an association: the path is there at once,
+     * has its `security` and carries datagrams as soon as there is one (the
+     * first few are kept until then), and gone() says that there will be none.
+     * ADIT_EDENIED: nothing is configured that could protect it. */
     int32_t (*open)(struct adit_port *p, const struct adit_addr *peer, struct adit_path **out);
     struct adit_path *(*hold)(struct adit_path *path);
     void (*drop)(struct adit_path *path);
@@ -165,6 +170,25 @@ struct adit_path_api {
      * the one that the peer called, on a host with several. */
     int32_t (*open_from)(struct adit_port *p, const struct adit_addr *our,
                          const struct adit_addr *peer, struct adit_path **out);
+};
+
+/* ---- security layers (adit/security.h); since 1.1 ------------------------------ */
+
+/* For instances of the kind `security`: what they opened goes up here. */
+struct adit_security_api {
+    uint32_t size;
+    /* DATA PATH: datagrams that the peer of an association sent to one of our
+     * addresses; data starts behind the UDP header, whose ports are those of
+     * `our` and `peer`. `info` is copied when its handle is seen first; that
+     * handle names the association from then on, until end(). Addresses of one
+     * association should stay what they were when a NAT moves it: a path is
+     * known by them. ADIT_ENOENT: nobody is bound there. */
+    int32_t (*rx)(struct adit_self *self, const struct adit_security_info *info, uint32_t protocol,
+                  const struct adit_addr *our, const struct adit_addr *peer,
+                  struct adit_frame **v, uint32_t n);
+    /* The association is gone: its paths hear it, before this returns; unused()
+     * does not come any more. A handle that was never seen is fine. */
+    void (*end)(struct adit_self *self, const void *handle);
 };
 
 /* ---- links ----------------------------------------------------------------- */
@@ -312,6 +336,7 @@ struct adit_host {
     const struct adit_config_api *config;
     const struct adit_crypto_api *crypto;
     const struct adit_judge_api *judge;
+    const struct adit_security_api *security;   /* since 1.1 */
 };
 
 #endif

@@ -1,8 +1,8 @@
 /* adit/security.h - a security layer: protects the datagrams of paths (IPsec).
  *
- * The host gives it the datagrams of a port before anybody else; it hands the
- * opened ones in with a security handle, and seals what leaves on a path that
- * has its handle.
+ * It binds the ports that it needs itself (path->bind(): UDP 500 and 4500, ESP),
+ * hands what it opened in with host->security->rx(), under a handle, and seals
+ * what leaves on a path that has its handle.
  */
 #ifndef ADIT_SECURITY_H
 #define ADIT_SECURITY_H
@@ -19,8 +19,10 @@ struct adit_security {
     /* DATA PATH: seals a vector for the association and sends it. */
     void (*tx)(struct adit_self *self, const struct adit_security_info *info,
                const struct adit_path *path, struct adit_frame **v, uint32_t n);
-    /* Begins an association with a peer, for one who dials; ends in
-     * request->done() with a struct adit_security_info. */
+    /* Begins an association with the peer of a path, for one who dials; ends in
+     * request->done() with a struct adit_security_info, which may name an
+     * association that exists already. path->our and path->peer are what the
+     * datagrams will have: addresses, and ports of the protocol inside. */
     void (*begin)(struct adit_self *self, uint64_t req, const struct adit_path *path);
     void (*cancel)(struct adit_self *self, uint64_t req);
     /* A path no longer uses the association. */
