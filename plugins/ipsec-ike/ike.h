@@ -50,14 +50,16 @@ struct ike_ops {
     uint64_t (*now)(void *u);           /* monotonic ms */
     uint64_t (*wall)(void *u);          /* ms since 1970: certificates */
     void (*random)(void *out, uint32_t len);
-    /* Sends a message; the rim puts the non-ESP marker before it on port 4500. */
+    /* Sends a message; the rim puts the non-ESP marker before it on port 4500. One
+     * byte 0xff (len 1) is a NAT keepalive: it is sent as it is, without a marker. */
     void (*tx)(void *u, struct adit_path *path, const uint8_t *p, size_t len);
     struct adit_path *(*hold)(void *u, struct adit_path *path);
     void (*drop)(void *u, struct adit_path *path);
     /* A held path from our port 500 or 4500 to a peer; NULL: no route. */
     struct adit_path *(*open)(void *u, bool at_4500, const struct adit_addr *our,
                               const struct adit_addr *peer);
-    /* False: it could not be queued; done() will not come. */
+    /* False: it could not be queued; done() will not come. done() never comes
+     * before work() returned. */
     bool (*work)(void *u, struct ike_job *j);
     /* ike_tick() no later than in ms; 0: nothing to wait for. */
     void (*wake)(void *u, uint64_t ms);
@@ -133,7 +135,7 @@ struct ike *ike_new(const struct ike_ops *ops, void *u, const struct ike_conf *c
                     struct ike_auth *auth, OSSL_LIB_CTX *lib, struct sad *sad, uint64_t *counters);
 /* Says goodbye to every peer (delete payloads, once), ends everything. Jobs that
  * are out are waited for by nobody: their done() may come later and touches
- * nothing of ike's. */
+ * nothing of ike's; `lib` outlives them, `auth` is held by each. */
 void ike_free(struct ike *k);
 /* New settings and keys: for exchanges from now on. */
 void ike_reload(struct ike *k, const struct ike_conf *c, struct ike_auth *auth);
