@@ -28,7 +28,7 @@
 #define IKE_AUTH_ECDSA_521 11u
 
 struct ike_cipher {
-    uint16_t id, key_bits;      /* key_bits 0 in the attribute list where the size is fixed (3DES) */
+    uint16_t id, key_bits;      /* 192 for 3DES, which has no key length attribute */
     const char *name, *evp;     /* "aes256", "AES-256-CBC" */
     uint8_t block;
     bool weak;
@@ -53,7 +53,8 @@ struct ike_group {
 #define IKE_KEY_MAX    32u
 #define IKE_BLOCK_MAX  16u
 
-/* NULL: not known. */
+/* NULL: not known. key_bits as in the attribute, 0 when there was none: that is
+ * 3DES's; AES must have one (RFC 3602 section 5.2). */
 const struct ike_cipher *ike_cipher_of(uint32_t id, uint32_t key_bits);
 const struct ike_hash *ike_hash_of(uint32_t id);
 const struct ike_group *ike_group_of(uint32_t id);
@@ -72,7 +73,7 @@ struct ike_esp_proposal {
 };
 
 /* Reads "aes256-sha256-modp2048", "aes128gcm16", "aes256-sha256", "3des-sha1",
- * "aes256-sha256-ecp256" (phase 2 with PFS). False, and a sentence in `why`. */
+ * "aes256-sha256_96" (row A11), "aes256-sha256-ecp256" (phase 2 with PFS). False, and a sentence in `why`. */
 bool ike_proposal_parse(const char *text, struct ike_proposal *out, char *why, size_t why_len);
 bool ike_esp_proposal_parse(const char *text, struct ike_esp_proposal *out, char *why, size_t why_len);
 bool ike_proposal_weak(const struct ike_proposal *p);

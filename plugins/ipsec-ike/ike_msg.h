@@ -228,8 +228,9 @@ void ike_out_payload(struct ike_out *o, uint8_t type, const void *body, size_t l
 /* The message's length, set in its header; 0: it did not fit. */
 size_t ike_out_done(struct ike_out *o);
 
-/* An SA payload's body (DOI and situation, one proposal per protocol, its
- * transforms): phase 1, and ESP with our SPI. */
+/* These write bodies: between ike_out_begin() and ike_out_end().
+ * SA: DOI and situation, one proposal, its transforms: phase 1, and ESP with
+ * our SPI. A transform whose number is 0 is numbered by its place. */
 void ike_out_sa_phase1(struct ike_out *o, const struct ike_transform *t, uint32_t n,
                        uint8_t proposal);
 void ike_out_sa_esp(struct ike_out *o, const struct ike_transform *t, uint32_t n, uint8_t proposal,
@@ -239,6 +240,9 @@ void ike_out_notify(struct ike_out *o, uint8_t protocol, uint16_t type, const vo
                     size_t spi_len, const void *data, size_t data_len);
 void ike_out_delete(struct ike_out *o, uint8_t protocol, const void *spis, uint8_t spi_len,
                     uint16_t count);
+void ike_out_fragment(struct ike_out *o, uint16_t id, uint8_t number, bool last, const void *data,
+                      size_t len);
+void ike_out_nat_oa(struct ike_out *o, const struct adit_addr *a);
 
 const char *ike_exchange_name(uint32_t exchange);
 const char *ike_payload_name(uint32_t type);
