@@ -4,7 +4,7 @@
 
 #include <net/if.h>
 #include <stdbool.h>
-#include <adit/list.h>
+#include "base/table.h"
 #include "datapath/dp.h"
 #include "datapath/dp_pkt.h"
 
@@ -14,13 +14,12 @@ struct loop_timer;
 /* ---- the table: destination -> port (dp_table.c) ---- */
 
 struct dp_net {
-    struct adit_node node;
+    struct table_node node;
     struct dp_port *port;
     struct adit_addr net;       /* host bits zero */
-    uint32_t hash;
 };
 
-/* ADIT_EEXIST: another port has this very network; ADIT_ENOMEM. */
+/* ADIT_EEXIST: another port has this very network; ADIT_EINVAL: it is none. */
 int dp_table_add(struct dp_net *n, const struct adit_addr *net, struct dp_port *port);
 void dp_table_del(struct dp_net *n);
 /* The port of the longest network that holds the address (in network order); NULL. */

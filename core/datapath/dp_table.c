@@ -5,11 +5,8 @@
  * Leaves: what a port is.
  */
 #include "datapath/dp_int.h"
-#include <stdlib.h>
 
-#define FIRST_BITS 8u
-
-static struct adit_hash table;
+static struct table nets;
 static uint32_t used4[33], used6[129];          /* networks of each length */
 static uint64_t mask4, mask6[3];                /* the lengths that have any */
 
@@ -35,36 +32,13 @@ static uint32_t hash_of(const uint8_t ip[16], uint32_t family, uint32_t prefix)
 static struct dp_net *find(const uint8_t ip[16], uint32_t family, uint32_t prefix)
 {
     uint32_t hash = hash_of(ip, family, prefix);
-    if (!table.bucket)
-        return NULL;
-    ADIT_LIST_EACH(n, adit_hash_chain(&table, hash)) {
+    for (struct table_node *n = table_first(&nets, hash); n; n = table_next(&nets, n)) {
         struct dp_net *d = ADIT_OF(n, struct dp_net, node);
-        if (d->hash == hash && d->net.prefix == prefix && d->net.family == family &&
+        if (d->net.prefix == prefix && d->net.family == family &&
             memcmp(d->net.ip, ip, 16) == 0)
             return d;
     }
     return NULL;
-}
-
-static bool grow(void)
-{
-    uint32_t bits = FIRST_BITS;
-    if (table.bucket && table.count <= table.mask)
-        return true;
-    while (table.bucket && (1u << bits) <= table.mask + 1)
-        bits++;
-    struct adit_node *b = malloc(sizeof *b << bits);
-    if (!b)
-        return table.bucket != NULL;
-    struct adit_hash old = table;
-    adit_hash_init(&table, b, bits);
-    for (uint32_t i = 0; old.bucket && i <= old.mask; i++)
-        ADIT_LIST_EACH(n, &old.bucket[i]) {
-            adit_list_del(n);
-            adit_hash_add(&table, ADIT_OF(n, struct dp_net, node)->hash, n);
-        }
-    free(old.bucket);
-    return true;
 }
 
 static void note(const struct adit_addr *net, int by)
@@ -82,8 +56,8 @@ static void note(const struct adit_addr *net, int by)
 int dp_table_add(struct dp_net *n, const struct adit_addr *net, struct dp_port *port)
 {
     uint32_t bytes = net->family == ADIT_AF_IPV4 ? 4 : 16;
-    if (net->prefix > bytes * 8 || !grow())
-        return net->prefix > bytes * 8 ? ADIT_EINVAL : ADIT_ENOMEM;
+    if (net->prefix > bytes * 8)
+        return ADIT_EINVAL;
     memset(n, 0, sizeof *n);
     n->net.family = net->family;
     n->net.prefix = net->prefix;
@@ -92,17 +66,16 @@ int dp_table_add(struct dp_net *n, const struct adit_addr *net, struct dp_port *
     if (find(n->net.ip, net->family, net->prefix))
         return ADIT_EEXIST;
     n->port = port;
-    n->hash = hash_of(n->net.ip, net->family, net->prefix);
-    adit_hash_add(&table, n->hash, &n->node);
+    table_add(&nets, hash_of(n->net.ip, net->family, net->prefix), &n->node);
     note(&n->net, 1);
     return 0;
 }
 
 void dp_table_del(struct dp_net *n)
 {
-    if (!n->node.next)
+    if (!table_has(&n->node))
         return;
-    adit_hash_del(&table, &n->node);
+    table_del(&nets, &n->node);
     note(&n->net, -1);
 }
 
@@ -139,8 +112,6 @@ struct dp_port *dp_table_find6(const uint8_t ip[16])
 
 void dp_table_fini(void)
 {
-    if (table.count)
-        return;
-    free(table.bucket);
-    memset(&table, 0, sizeof table);
+    if (!nets.h.count)
+        table_fini(&nets);
 }

@@ -35,7 +35,8 @@ ADIT_EVENT(ev_recovered, "datapath.host.recovered", ADIT_LOG_NOTICE,
 #define VALUE 64u
 
 struct change {
-    struct adit_node node;
+    struct adit_node node;      /* in the order of the changes */
+    struct table_node proxy;    /* of a proxy entry, by interface and address */
     char path[128];             /* "": a proxy entry */
     char old[VALUE], new[VALUE];
     int index;
@@ -43,6 +44,7 @@ struct change {
 };
 
 static struct adit_node changes = { &changes, &changes };
+static struct table proxies;
 static int journal = -1;
 static char journal_path[PATH_MAX];
 static uint32_t lines, live;
@@ -148,8 +150,16 @@ static void undo(const struct change *c)
 static void forget(struct change *c)
 {
     adit_list_del(&c->node);
+    table_del(&proxies, &c->proxy);
     live--;
     free(c);
+}
+
+static uint32_t proxy_hash(int index, const struct adit_addr *addr)
+{
+    struct adit_addr host = *addr;
+    host.port = 0;
+    return addr_hash(&host, (uint64_t)index);
 }
 
 static struct change *remember(const struct change *c)
@@ -159,15 +169,18 @@ static struct change *remember(const struct change *c)
         return NULL;
     *k = *c;
     adit_list_add(&changes, &k->node);
+    if (!k->path[0])
+        table_add(&proxies, proxy_hash(k->index, &k->addr), &k->proxy);
     live++;
     return k;
 }
 
 static struct change *find_proxy(int index, const struct adit_addr *addr)
 {
-    ADIT_LIST_EACH(n, &changes) {
-        struct change *c = ADIT_OF(n, struct change, node);
-        if (!c->path[0] && c->index == index && addr_same_host(&c->addr, addr))
+    uint32_t hash = proxy_hash(index, addr);
+    for (struct table_node *n = table_first(&proxies, hash); n; n = table_next(&proxies, n)) {
+        struct change *c = ADIT_OF(n, struct change, proxy);
+        if (c->index == index && addr_same_host(&c->addr, addr))
             return c;
     }
     return NULL;
@@ -220,6 +233,7 @@ static uint32_t undo_all(void)
         forget(c);
         n++;
     }
+    table_fini(&proxies);
     return n;
 }
 

@@ -14,7 +14,6 @@
 #include "crypto/crypto.h"
 #include "log/log.h"
 
-#define FIRST_BITS 8u
 #define MOST_HOOKS 32u
 #define MOST_SPARE 64u          /* freed paths that are kept for the next sender */
 
@@ -28,7 +27,7 @@ struct path_stat path_stats;
 struct adit_node path_ports = { &path_ports, &path_ports };
 
 static struct adit_node layers = { &layers, &layers };
-static struct adit_hash paths;
+static struct table paths;
 static struct path *spare;
 static uint32_t spare_count;
 static uint64_t seed;
@@ -103,42 +102,15 @@ static uint32_t mix(const struct adit_port *port, const struct path_assoc *assoc
     return (uint32_t)(x >> 24);
 }
 
-/* Doubles the table when chains grow; without memory they just stay longer. */
-static void grow(void)
-{
-    uint32_t bits = FIRST_BITS;
-    while (paths.bucket && (1u << bits) <= paths.mask)
-        bits++;
-    if (paths.bucket && paths.count <= paths.mask * 2)
-        return;
-    if (paths.bucket)
-        bits++;
-    struct adit_node *b = malloc(sizeof *b << bits);
-    if (!b)
-        return;
-    struct adit_hash old = paths;
-    adit_hash_init(&paths, b, bits);
-    for (uint32_t i = 0; old.bucket && i <= old.mask; i++)
-        ADIT_LIST_EACH(n, &old.bucket[i]) {
-            adit_list_del(n);
-            adit_hash_add(&paths, ADIT_OF(n, struct path, node)->hash, n);
-        }
-    free(old.bucket);
-}
-
 struct path *path_find(struct adit_port *port, struct path_assoc *assoc,
                        const struct adit_addr *our, const struct adit_addr *peer, bool make)
 {
-    if (!paths.bucket) {
+    if (!seed)
         crypto_random(&seed, sizeof seed);
-        grow();
-        if (!paths.bucket)
-            return NULL;
-    }
     uint32_t hash = mix(port, assoc, our, peer);
-    ADIT_LIST_EACH(n, adit_hash_chain(&paths, hash)) {
+    for (struct table_node *n = table_first(&paths, hash); n; n = table_next(&paths, n)) {
         struct path *p = ADIT_OF(n, struct path, node);
-        if (p->hash == hash && p->port == port && p->assoc == assoc &&
+        if (p->port == port && p->assoc == assoc &&
             memcmp(&p->pub.our, our, sizeof *our) == 0 &&
             memcmp(&p->pub.peer, peer, sizeof *peer) == 0)
             return p;
@@ -155,7 +127,6 @@ struct path *path_find(struct adit_port *port, struct path_assoc *assoc,
     }
     p->pub = (struct adit_path){ .size = sizeof p->pub, .protocol = port->protocol, .our = *our,
                                  .peer = *peer, .security = assoc ? &assoc->info : NULL };
-    p->hash = hash;
     p->port = port;
     port->refs++;
     p->assoc = assoc;
@@ -164,10 +135,8 @@ struct path *path_find(struct adit_port *port, struct path_assoc *assoc,
         assoc->refs++;
     }
     path_tx_prepare(p);
-    adit_hash_add(&paths, hash, &p->node);
+    table_add(&paths, hash, &p->node);
     path_stats.paths++;
-    if (paths.count > paths.mask * 2)
-        grow();
     return p;
 }
 
@@ -190,7 +159,7 @@ void path_idle(struct path *p)
 {
     if (p->refs || p->busy)
         return;
-    adit_hash_del(&paths, &p->node);
+    table_del(&paths, &p->node);
     adit_list_del(&p->calling);
     path_stats.paths--;
     if (p->assoc) {

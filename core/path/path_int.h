@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <adit/list.h>
+#include "base/table.h"
 #include "path/path.h"
 
 struct loop_fd;
@@ -60,10 +61,9 @@ struct path_layer {
 
 struct path {
     struct adit_path pub;       /* what plugins see */
-    struct adit_node node;      /* in the hash */
+    struct table_node node;     /* in the table of all */
     struct adit_node in_assoc;
     struct adit_node calling;   /* opened by us and never answered */
-    uint32_t hash;
     uint32_t refs;              /* holds */
     uint32_t busy;              /* inside a delivery */
     bool gone;
