@@ -4,6 +4,7 @@
  * Leaves: the socket to ask, the printing to show.
  */
 #include "adit.h"
+#include <adit/auth.h>
 
 #include <getopt.h>
 #include <stdio.h>
@@ -210,10 +211,7 @@ int cmd_policy(int argc, char **argv)
         { "--user", "user" }, { "--protocol", "protocol" }, { "--peer", "peer" },
         { "--called", "our" }, { "--tunnel", "tunnel" }, { "--calling-station", "calling-station" },
     };
-    static const struct { const char *name; int value; } methods[] = {
-        { "pap", 1 }, { "chap", 2 }, { "mschapv1", 4 }, { "mschapv2", 8 },
-        { "eap-md5", 16 }, { "eap-mschapv2", 32 }, { "eap-tls", 64 },
-    };
+    static const struct adit_word methods[] = { ADIT_AUTH_WORDS, { NULL, 0, 0 } };
     static const char *const dialin[] = { "policy", "allow", "deny" };
     if (argc == 2 && !strcmp(argv[1], "list"))
         return cmd_policies(1, argv);
@@ -234,11 +232,11 @@ int cmd_policy(int argc, char **argv)
         if (!strcmp(argv[i], "--group")) {
             json_array_append_new(groups, json_string(value));
         } else if (!strcmp(argv[i], "--method")) {
-            while (n < 7 && strcmp(methods[n].name, value) != 0)
+            while (methods[n].word && strcmp(methods[n].word, value) != 0)
                 n++;
-            bad = n == 7;
+            bad = !methods[n].word;
             if (!bad)
-                json_object_set_new(args, "method", json_integer(methods[n].value));
+                json_object_set_new(args, "method", json_integer((json_int_t)methods[n].value));
         } else if (!strcmp(argv[i], "--dial-in")) {
             while (n < 3 && strcmp(dialin[n], value) != 0)
                 n++;

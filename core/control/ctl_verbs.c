@@ -263,6 +263,8 @@ static void verb_failures(struct ctl_call *c, json_t *args)
         set(o, "when", when(f->wall_ms));
         set(o, "user", text_of(f->user));
         set(o, "tunnel", text_of(f->tunnel));
+        set(o, "protocol", text_of(f->protocol));
+        set(o, "method", text_of(f->method));
         set(o, "peer", addr_of(&f->peer, true));
         set(o, "code", text_of(cause_code(f->cause)));
         set(o, "ras", num(cause_ras(f->cause)));

@@ -1,6 +1,7 @@
 /* ses.c - the ladder: how a call becomes a session, and how it ends.
  *
- * Knows:  the rungs and their order, links (what tunnels call), causes.
+ * Knows:  the rungs and their order, links (what tunnels call), causes, the
+ *         last failed attempts.
  * Leaves: what happens on a rung to ses_auth, ses_addr and ses_net; ports to
  *         ses_port.
  */
@@ -31,7 +32,7 @@ static uint64_t next_number = 1;
 static uint32_t boot_id;
 static struct ses_failure failures[FAILURES];
 static uint64_t failure_count;
-struct ses_total ses_totals;
+static struct ses_total totals;
 
 static void (*closed)(void *u);
 static void *closed_u;
@@ -55,7 +56,7 @@ static const struct {
     [PH_UP]     = { "up",           ses_net_leave },
 };
 
-void ses_cause(struct ses *s, uint32_t cause, const char *text)
+static void note_cause(struct ses *s, uint32_t cause, const char *text)
 {
     if (s->cause != ADIT_CAUSE_NONE)
         return;                 /* the first cause wins */
@@ -63,14 +64,27 @@ void ses_cause(struct ses *s, uint32_t cause, const char *text)
     snprintf(s->text, sizeof s->text, "%s", text && *text ? text : cause_text(cause));
 }
 
-/* Climbs (or, for another try of the peer's, steps back to LINK). */
-static void climb(struct ses *s, enum phase to)
+/* What is counted follows the phase. */
+static void recount(struct ses *s)
+{
+    bool up = s->phase == PH_UP;
+    ses_index_wait(s, s->phase < PH_ADDR && !s->finished);
+    if (up == s->is_up)
+        return;
+    s->is_up = up;
+    s->tunnel->up += up ? 1u : -1u;
+    totals.up += up ? 1u : -1u;
+}
+
+/* Climbs (or, for another try of the peer's, steps back to AUTH). */
+void ses_climb(struct ses *s, enum phase to)
 {
     if (s->phase == to)
         return;
     LOG_EVENT("session", &ev_move, ADIT_KV_S("session", s->id),
               ADIT_KV_S("from", phases[s->phase].name), ADIT_KV_S("to", phases[to].name));
     s->phase = to;
+    recount(s);
 }
 
 /* Leaves the rungs above `to`. */
@@ -79,23 +93,61 @@ static void descend(struct ses *s, enum phase to)
     for (; s->phase > to; s->phase--)
         if (phases[s->phase].leave)
             phases[s->phase].leave(s);
+    recount(s);
 }
 
 static void round_end(void *u);
 static struct loop_idle at_round_end = { .run = round_end };
 
+static void at_the_rounds_end(struct ses *s)
+{
+    if (!s->ended.next)
+        adit_list_add(&ending, &s->ended);
+    loop_at_round_end(&at_round_end);
+}
+
+/* One more failed attempt, in the ring and in the totals. */
+static struct ses_failure *failure_add(struct adit_self *self, const struct adit_addr *peer,
+                                       uint32_t cause, const char *text)
+{
+    const struct adit_tunnel *vt = plug_vtable(plug_of(self));
+    struct ses_failure *f = &failures[failure_count++ % FAILURES];
+    *f = (struct ses_failure){ .wall_ms = loop_wall(), .cause = cause, .peer = *peer };
+    snprintf(f->tunnel, sizeof f->tunnel, "%s", self->name);
+    snprintf(f->protocol, sizeof f->protocol, "%s", vt->protocol);
+    snprintf(f->text, sizeof f->text, "%s", text);
+    totals.refused++;
+    return f;
+}
+
+/* A session ends that never came up. */
+static void refused(const struct ses *s)
+{
+    char peer[ADDR_TEXT];
+    struct ses_failure *f = failure_add(s->self, &s->peer, s->cause, s->text);
+    if (s->method)
+        f->method = ses_method_name(s->method);
+    snprintf(f->user, sizeof f->user, "%.127s", s->user);
+    snprintf(f->policy, sizeof f->policy, "%s", s->policy);
+    if (log_allow(&ev_refused, 600))
+        LOG_EVENT("session", &ev_refused, ADIT_KV_S("session", s->id), ADIT_KV_S("user", s->user),
+                  ADIT_KV_S("tunnel", s->self->name),
+                  ADIT_KV_S("peer", addr_text_host(&s->peer, peer)),
+                  ADIT_KV_S("code", cause_code(s->cause)), ADIT_KV_S("text", s->text),
+                  ADIT_KV_S("setting", cause_setting(s->cause)),
+                  ADIT_KV_S("remedy", cause_remedy(s->cause)));
+}
+
 void ses_end(struct ses *s, uint32_t cause, const char *text)
 {
-    ses_cause(s, cause, text);
+    note_cause(s, cause, text);
     if (s->finished)
         return;
     s->finished = true;
     descend(s, PH_IDLE);
-    ses_totals.ended++;
     if (!s->up_wall)            /* it never came up */
-        ses_refused(s);
-    adit_list_add(&ending, &s->ended);
-    loop_at_round_end(&at_round_end);
+        refused(s);
+    at_the_rounds_end(s);
 }
 
 static void ses_free(struct ses *s)
@@ -104,7 +156,7 @@ static void ses_free(struct ses *s)
     adit_list_del(&s->ended);
     if (s->tunnel)
         s->tunnel->used--;
-    ses_totals.open--;
+    totals.open--;
     ppp_free(s->ppp);
     loop_timer_free(s->ppp_timer);
     loop_timer_free(s->limit_timer);
@@ -125,42 +177,16 @@ static void ses_free(struct ses *s)
 static void round_end(void *u)
 {
     (void)u;
-    ADIT_LIST_EACH(n, &ending) {
-        struct ses *s = ADIT_OF(n, struct ses, ended);
-        if (s->link_gone)
-            continue;
-        if (!s->hung_up) {
+    while (!adit_list_empty(&ending)) {
+        struct ses *s = ADIT_OF(ending.next, struct ses, ended);
+        adit_list_del(&s->ended);
+        if (s->link_gone) {
+            ses_free(s);
+        } else if (!s->hung_up) {
             s->hung_up = true;
             s->vt->hangup(s->call, s->cause);   /* link->down() may come at once */
         }
     }
-    ADIT_LIST_EACH(n, &ending) {
-        struct ses *s = ADIT_OF(n, struct ses, ended);
-        if (s->link_gone)
-            ses_free(s);
-    }
-}
-
-void ses_refused(struct ses *s)
-{
-    /* A bare hang-up before anybody authenticated is no failed attempt of a user. */
-    struct ses_failure *f = &failures[failure_count++ % FAILURES];
-    char peer[ADDR_TEXT];
-    *f = (struct ses_failure){ .number = s->number, .wall_ms = loop_wall(), .cause = s->cause,
-                               .method = s->method, .peer = s->peer };
-    snprintf(f->user, sizeof f->user, "%.127s", s->user);
-    snprintf(f->tunnel, sizeof f->tunnel, "%s", s->self->name);
-    snprintf(f->protocol, sizeof f->protocol, "%s", s->vt->protocol);
-    snprintf(f->text, sizeof f->text, "%s", s->text);
-    snprintf(f->policy, sizeof f->policy, "%s", s->policy);
-    ses_totals.refused++;
-    if (log_allow(&ev_refused, 600))
-        LOG_EVENT("session", &ev_refused, ADIT_KV_S("session", s->id), ADIT_KV_S("user", s->user),
-                  ADIT_KV_S("tunnel", s->self->name),
-                  ADIT_KV_S("peer", addr_text_host(&s->peer, peer)),
-                  ADIT_KV_S("code", cause_code(s->cause)), ADIT_KV_S("text", s->text),
-                  ADIT_KV_S("setting", cause_setting(s->cause)),
-                  ADIT_KV_S("remedy", cause_remedy(s->cause)));
 }
 
 const struct ses_failure *ses_failure(uint32_t nth)
@@ -224,12 +250,12 @@ static void on_event(void *u, const struct ppp_event *ev)
         s->net_lost = s->net_lost || ev->proto == PPP_IP;
         break;
     case PPP_EV_AUTH_QUERY:
-        climb(s, PH_AUTH);
+        ses_climb(s, PH_AUTH);
         ses_auth_query(s, ev->query);
         break;
     case PPP_EV_AUTHENTICATED:
-        climb(s, PH_ADDR);
-        ses_totals.logins++;
+        ses_climb(s, PH_ADDR);
+        totals.logins++;
         ses_addr_enter(s);
         break;
     case PPP_EV_NET_UP:
@@ -237,13 +263,13 @@ static void on_event(void *u, const struct ppp_event *ev)
             descend(s, PH_ADDR);
         if (s->phase == PH_ADDR && ev->proto == PPP_IP) {
             s->net_lost = false;
-            climb(s, PH_UP);
+            ses_climb(s, PH_UP);
             ses_net_enter(s);
         }
         break;
     case PPP_EV_DOWN:
         if (s->refused_cause)
-            ses_cause(s, s->refused_cause, s->refused);
+            note_cause(s, s->refused_cause, s->refused);
         ses_end(s, ev->cause, ev->text);
         break;
     }
@@ -277,32 +303,16 @@ static void take_info(struct ses *s, const struct adit_link_info *i)
              i->security && i->security->identity ? i->security->identity : "");
 }
 
-/* Calls that are open and not yet authenticated, of one address (NULL: of all). */
-static uint32_t half_open(const struct adit_addr *peer)
-{
-    uint32_t n = 0;
-    ADIT_LIST_EACH(node, &all) {
-        struct ses *s = ADIT_OF(node, struct ses, node);
-        if (s->phase < PH_ADDR && !s->finished && (!peer || addr_same_host(&s->peer, peer)))
-            n++;
-    }
-    return n;
-}
-
 static int32_t shut_out(struct adit_self *self, const struct adit_link_info *i, uint32_t cause,
                         int32_t code, const char *text)
 {
     char peer[ADDR_TEXT];
-    ses_totals.refused++;
+    failure_add(self, &i->peer, cause, text);
     if (log_allow(&ev_shut_out, 60))
         LOG_EVENT("session", &ev_shut_out, ADIT_KV_S("tunnel", self->name),
                   ADIT_KV_S("peer", addr_text_host(&i->peer, peer)),
                   ADIT_KV_S("code", cause_code(cause)), ADIT_KV_S("text", text),
                   ADIT_KV_S("remedy", cause_remedy(cause)));
-    struct ses_failure *f = &failures[failure_count++ % FAILURES];
-    *f = (struct ses_failure){ .wall_ms = loop_wall(), .cause = cause, .peer = i->peer };
-    snprintf(f->tunnel, sizeof f->tunnel, "%s", self->name);
-    snprintf(f->text, sizeof f->text, "%s", text);
     return code;
 }
 
@@ -328,11 +338,11 @@ static int32_t link_open(struct adit_self *self, const struct adit_link_info *gi
     }
     if (closed)
         return shut_out(self, &i, ADIT_CAUSE_SHUTDOWN, ADIT_EBUSY, "The server is stopping.");
-    if (i.role == ADIT_ROLE_ANSWER && c->half_open && half_open(NULL) >= c->half_open)
+    if (i.role == ADIT_ROLE_ANSWER && c->half_open && ses_index_waiting(NULL) >= c->half_open)
         return shut_out(self, &i, ADIT_CAUSE_RESOURCE, ADIT_EDENIED,
                         "Too many calls are waiting to authenticate (ppp.half-open).");
     if (i.role == ADIT_ROLE_ANSWER && c->half_open_per_address &&
-        half_open(&i.peer) >= c->half_open_per_address)
+        ses_index_waiting(&i.peer) >= c->half_open_per_address)
         return shut_out(self, &i, ADIT_CAUSE_RESOURCE, ADIT_EDENIED,
                         "Too many calls of this address are waiting to authenticate "
                         "(ppp.half-open-per-address).");
@@ -358,9 +368,9 @@ static int32_t link_open(struct adit_self *self, const struct adit_link_info *gi
     s->ppp_timer = loop_timer_new(ppp_timer_fired, s);
     take_info(s, &i);
     t->used++;
-    ses_totals.calls++;
-    ses_totals.open++;
+    totals.open++;
     adit_list_add(&all, &s->node);
+    recount(s);
     *out = (struct adit_link *)(void *)s;
     return 0;
 }
@@ -402,7 +412,7 @@ static void link_up(struct adit_link *l, const struct adit_link_info *given)
     char peer[ADDR_TEXT];
     LOG_EVENT("session", &ev_open, ADIT_KV_S("session", s->id), ADIT_KV_S("tunnel", s->self->name),
               ADIT_KV_S("peer", addr_text(&s->peer, peer)));
-    climb(s, PH_LINK);
+    ses_climb(s, PH_LINK);
 
     if (!ses_attrs_base(s)) {
         ses_end(s, ADIT_CAUSE_RESOURCE, NULL);
@@ -454,13 +464,13 @@ static void link_down(struct adit_link *l, uint32_t cause, const char *text)
     s->link_gone = true;
     if (!s->finished) {
         if (s->refused_cause)   /* a refused peer hangs up: that is not why */
-            ses_cause(s, s->refused_cause, s->refused);
-        ses_cause(s, cause ? cause : ADIT_CAUSE_LOST_CARRIER, text);
+            note_cause(s, s->refused_cause, s->refused);
+        note_cause(s, cause ? cause : ADIT_CAUSE_LOST_CARRIER, text);
         if (s->ppp)
             ppp_down(s->ppp, s->cause);         /* DOWN comes, ses_end() with it */
         ses_end(s, s->cause, NULL);
     }
-    loop_at_round_end(&at_round_end);
+    at_the_rounds_end(s);
 }
 
 static void link_leave(struct ses *s)
@@ -478,7 +488,7 @@ void ses_drop(struct ses *s, uint32_t cause, const char *text)
 {
     if (s->finished)
         return;
-    ses_cause(s, cause, text);
+    note_cause(s, cause, text);
     if (s->ppp && !s->closing) {
         s->closing = true;
         ppp_close(s->ppp, cause);               /* Terminate-Request; DOWN follows */
@@ -530,8 +540,10 @@ void ses_reap(struct ses_tunnel *t)
 {
     ADIT_LIST_EACH(n, &all) {
         struct ses *s = ADIT_OF(n, struct ses, node);
-        if (s->tunnel == t)
-            s->link_gone = true;
+        if (s->tunnel != t)
+            continue;
+        s->link_gone = true;
+        at_the_rounds_end(s);
     }
     round_end(NULL);
 }
@@ -554,21 +566,6 @@ struct ses *ses_find(const char *id)
     return NULL;
 }
 
-static const char *method_name(uint32_t method)
-{
-    switch (method) {
-    case ADIT_AUTH_PAP:          return "pap";
-    case ADIT_AUTH_CHAP:         return "chap";
-    case ADIT_AUTH_MSCHAPV1:     return "mschapv1";
-    case ADIT_AUTH_MSCHAPV2:     return "mschapv2";
-    case ADIT_AUTH_EAP_MD5:      return "eap-md5";
-    case ADIT_AUTH_EAP_MSCHAPV2: return "eap-mschapv2";
-    case ADIT_AUTH_EAP_TLS:      return "eap-tls";
-    case ADIT_AUTH_EAP_RELAY:    return "eap";
-    default:                     return "";
-    }
-}
-
 void ses_info(const struct ses *s, struct ses_info *out)
 {
     static struct ppp_info p;
@@ -584,7 +581,7 @@ void ses_info(const struct ses *s, struct ses_info *out)
         .state = s->finished ? "ending" : s->closing ? "closing" : phases[s->phase].name,
         .policy = s->policy, .authenticator = s->authenticator, .pool = s->pool,
         .peer_host = s->peer_host, .identification = p.identification,
-        .method = method_name(s->method), .cause_text = s->text, .cause = s->cause,
+        .method = ses_method_name(s->method),
         .peer = s->peer, .our = s->our, .address = s->address,
         .server_address = s->server_address,
         .since_wall = s->since_wall, .up_wall = s->up_wall,
@@ -594,17 +591,14 @@ void ses_info(const struct ses *s, struct ses_info *out)
         .packets_in = c->rx_packets, .packets_out = c->tx_packets,
         .spoofed = c->rx_spoofed, .dropped = c->rx_bad + c->tx_dropped + c->tx_too_long,
         .session_timeout_ms = s->session_timeout_ms, .idle_timeout_ms = s->idle_timeout_ms,
-        .encryption = p.encryption, .stateless = p.stateless, .mtu = s->mtu,
+        .encryption = p.encryption, .mtu = s->mtu,
         .secured = s->secured,
     };
 }
 
 const struct ses_total *ses_total(void)
 {
-    ses_totals.up = 0;
-    for (struct ses *s = ses_next(NULL); s; s = ses_next(s))
-        ses_totals.up += s->phase == PH_UP;
-    return &ses_totals;
+    return &totals;
 }
 
 /* ---- attributes ------------------------------------------------------------------------ */
@@ -647,17 +641,4 @@ void ses_put_u(struct ses *s, uint32_t id, uint64_t u)
 void ses_put_addr(struct ses *s, uint32_t id, const struct adit_addr *a)
 {
     put_one(s, id, &(struct adit_value){ ADIT_TYPE_ADDR, 0, { .addr = *a } });
-}
-
-void ses_put_over(struct ses *s, const struct adit_attrs *over)
-{
-    if (!over)
-        return;
-    uint32_t pos = 0, id;
-    const struct adit_value *v;
-    while (plug_attr_api.next(over, &pos, &id, &v))
-        plug_attr_api.del(s->attrs, id);
-    pos = 0;
-    while (plug_attr_api.next(over, &pos, &id, &v))
-        plug_attr_api.put(s->attrs, id, v);
 }

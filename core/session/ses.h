@@ -81,26 +81,29 @@ struct ses *ses_find(const char *id);           /* "a1b2-7", or its number */
 void ses_drop(struct ses *s, uint32_t cause, const char *text);
 struct ses_info {
     const char *id, *user, *account, *tunnel, *protocol, *state, *policy, *authenticator, *pool,
-               *peer_host, *identification, *method, *cause_text;
+               *peer_host, *identification, *method;
     struct adit_addr peer, our, address, server_address;
     uint64_t number, since_wall, up_wall, duration_ms, idle_ms;
     uint64_t bytes_in, bytes_out, packets_in, packets_out, spoofed, dropped;
     uint64_t session_timeout_ms, idle_timeout_ms;
-    uint32_t encryption, stateless, mtu, cause, secured;
+    uint32_t encryption, mtu, secured;
 };
 void ses_info(const struct ses *s, struct ses_info *out);
 
+const char *ses_method_name(uint32_t method);           /* of one ADIT_AUTH_* bit; "": none */
+
 /* The last refused or failed attempts, newest first. */
 struct ses_failure {
-    uint64_t number, wall_ms;
-    uint32_t cause, method;
+    uint64_t wall_ms;
+    uint32_t cause;
+    const char *method;         /* by name; NULL: nobody tried to authenticate */
     char user[128], tunnel[32], protocol[8], text[256], policy[64];
     struct adit_addr peer;
 };
 const struct ses_failure *ses_failure(uint32_t nth);    /* NULL: no more */
 
 struct ses_total {
-    uint64_t calls, logins, refused, auth_failed, ended;
+    uint64_t logins, refused;
     uint32_t open, up;
 };
 const struct ses_total *ses_total(void);

@@ -27,15 +27,6 @@ static void two_of(struct ses *s, uint32_t id, const struct adit_array *server,
     }
 }
 
-/* The session that has the address; NULL: none. */
-static struct ses *holder(const struct ses *me, const struct adit_addr *a)
-{
-    for (struct ses *s = ses_next(NULL); s; s = ses_next(s))
-        if (s != me && !s->finished && s->address.family && addr_same_host(&s->address, a))
-            return s;
-    return NULL;
-}
-
 /* The address is known: the network layer may begin. */
 static void begin(struct ses *s, const struct adit_addr *address)
 {
@@ -43,6 +34,7 @@ static void begin(struct ses *s, const struct adit_addr *address)
     s->address = *address;
     s->address.prefix = 32;
     s->address.port = 0;
+    ses_index_address(s, true);
     const struct adit_addr *ours = ses_address(s, ADIT_ATTR_SERVER_ADDRESS, 0);
     s->server_address = ours ? *ours : c->server_address;
     if (!s->server_address.family)
@@ -59,17 +51,11 @@ static void begin(struct ses *s, const struct adit_addr *address)
     ppp_net_start(s->ppp, &net);
 }
 
-/* No address: the peer is told by LCP, and the ladder is left. */
-static void fail(struct ses *s, uint32_t cause, const char *text)
-{
-    ses_drop(s, cause, text);
-}
-
 /* M9: the user is back before we noticed that it was gone. Its old session makes
  * room; somebody else's does not. */
 static bool replace(struct ses *s, const struct adit_addr *wanted)
 {
-    struct ses *old = holder(s, wanted);
+    struct ses *old = ses_index_holder(s, wanted);
     if (!old || strcasecmp(old->account, s->account) || strcasecmp(old->domain, s->domain))
         return false;
     ses_end(old, ADIT_CAUSE_LOST_CARRIER, "The same user connected again and took its address.");
@@ -141,11 +127,11 @@ static void ask_pool(struct ses *s, struct plug_inst *after)
     /* A fixed address outside every pool needs no lease, only to be free. */
     if (wanted && s->chain_cause == ADIT_CAUSE_NO_POOL) {
         struct adit_addr address = *wanted;
-        if (holder(s, &address) && !replace(s, &address)) {
+        if (ses_index_holder(s, &address) && !replace(s, &address)) {
             char text[ADDR_TEXT], sentence[128];
             snprintf(sentence, sizeof sentence, "The account's address %s is in use by another session.",
                      addr_text_host(&address, text));
-            fail(s, ADIT_CAUSE_ADDRESS_TAKEN, sentence);
+            ses_drop(s, ADIT_CAUSE_ADDRESS_TAKEN, sentence);
             return;
         }
         begin(s, &address);
@@ -154,10 +140,10 @@ static void ask_pool(struct ses *s, struct plug_inst *after)
     if (named && s->chain_cause == ADIT_CAUSE_NO_POOL) {
         char sentence[160];
         snprintf(sentence, sizeof sentence, "No running pool is named '%.64s'.", named);
-        fail(s, ADIT_CAUSE_NO_POOL, sentence);
+        ses_drop(s, ADIT_CAUSE_NO_POOL, sentence);
         return;
     }
-    fail(s, s->chain_cause, NULL);
+    ses_drop(s, s->chain_cause, NULL);
 }
 
 void ses_addr_enter(struct ses *s) { ask_pool(s, NULL); }
@@ -174,5 +160,6 @@ void ses_addr_leave(struct ses *s)
         vt->release(plug_self(s->lease_from), s->lease);
         s->lease_from = NULL;
     }
+    ses_index_address(s, false);
     s->address.family = ADIT_AF_NONE;
 }

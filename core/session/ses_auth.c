@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include "base/addr.h"
+#include "base/attr.h"
 #include "diagnose/cause.h"
 #include "log/log.h"
 
@@ -108,6 +108,7 @@ void ses_auth_leave(struct ses *s)
         plug_ask_cancel(req);
     }
     query_free(s);
+    ses_index_user(s, false);
     bytes_wipe(&s->answer, sizeof s->answer);
 }
 
@@ -118,7 +119,7 @@ static void refuse(struct ses *s, uint32_t cause, const char *text)
     struct adit_auth_answer a = { .size = sizeof a, .verdict = ADIT_VERDICT_REJECT,
                                   .cause = cause, .message = *s->message ? s->message : NULL };
     query_free(s);
-    /* Not ses_cause(): an MS-CHAP peer may try again with the right password.
+    /* Not the cause yet: an MS-CHAP peer may try again with the right password.
      * What was refused last is what counts in the end. */
     char why[sizeof s->refused];
     snprintf(why, sizeof why, "%s", text && *text ? text : cause_text(cause));
@@ -134,6 +135,7 @@ static void accept_peer(struct ses *s)
               ADIT_KV_S("policy", s->policy), ADIT_KV_S("why", s->refused));
     s->refused[0] = '\0';
     s->refused_cause = ADIT_CAUSE_NONE;
+    ses_index_user(s, true);
     query_free(s);
     struct adit_auth_answer a = s->answer;
     a.message = *s->message ? s->message : NULL;
@@ -147,6 +149,7 @@ static void accept_peer(struct ses *s)
 void ses_auth_query(struct ses *s, const struct adit_auth_query *q)
 {
     query_free(s);
+    ses_index_user(s, false);
     snprintf(s->user, sizeof s->user, "%s", q->user);
     split_user(s);
     s->method = q->method;
@@ -182,7 +185,7 @@ static void auth_done(void *u, int32_t status, const void *answer)
         snprintf(s->message, sizeof s->message, "%s", a->message);
     switch (verdict) {
     case ADIT_VERDICT_ACCEPT:
-        s->phase = PH_POLICY;
+        ses_climb(s, PH_POLICY);
         s->answer = *a;
         s->answer.attrs = NULL;
         s->answer.message = NULL;
@@ -196,7 +199,7 @@ static void auth_done(void *u, int32_t status, const void *answer)
             s->answer.eap_len = 0;
         }
         snprintf(s->authenticator, sizeof s->authenticator, "%s", plug_self(s->asking)->name);
-        ses_put_over(s, a->attrs);
+        attr_over(s->attrs, a->attrs);
         ses_put_str(s, ADIT_ATTR_AUTHENTICATOR, s->authenticator);
         ask_policy(s, NULL);
         break;
@@ -239,16 +242,6 @@ static void ask_auth(struct ses *s, struct plug_inst *after)
 
 /* ---- the chain of policies ------------------------------------------------------------------ */
 
-static uint32_t sessions_of(const struct ses *me)
-{
-    uint32_t n = 0;
-    for (struct ses *s = ses_next(NULL); s; s = ses_next(s))
-        if (s != me && !s->finished && s->phase >= PH_ADDR && !strcasecmp(s->account, me->account) &&
-            !strcasecmp(s->domain, me->domain))
-            n++;
-    return n;
-}
-
 static const char *enc_names(uint32_t set, char out[32])
 {
     snprintf(out, 32, "%s%s%s%s", set & ADIT_ENC_NONE ? "none " : "", set & ADIT_ENC_40 ? "40 " : "",
@@ -286,9 +279,10 @@ static uint32_t settle(struct ses *s, char text[256])
         return ADIT_CAUSE_ENCRYPTION;
     }
     uint64_t limit = ses_u(s, ADIT_ATTR_SESSION_LIMIT);
-    if (limit && sessions_of(s) >= limit) {
-        snprintf(text, 256, "The account has %u sessions of the %llu that it may have.",
-                 sessions_of(s), (unsigned long long)limit);
+    uint32_t have = ses_index_sessions(s);
+    if (limit && have >= limit) {
+        snprintf(text, 256, "The account has %u sessions of the %llu that it may have.", have,
+                 (unsigned long long)limit);
         return ADIT_CAUSE_SESSION_LIMIT;
     }
     return ADIT_CAUSE_NONE;
@@ -319,7 +313,7 @@ static void policy_done(void *u, int32_t status, const void *answer)
         return;
     }
     ses_put_str(s, ADIT_ATTR_POLICY, s->policy);
-    ses_put_over(s, a->profile);
+    attr_over(s->attrs, a->profile);
     char text[256];
     uint32_t cause = settle(s, text);
     if (cause) {

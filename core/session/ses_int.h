@@ -4,6 +4,7 @@
 
 #include <adit/list.h>
 #include <adit/plugin.h>
+#include "base/table.h"
 #include "datapath/dp.h"
 #include "loop/loop.h"
 #include "ppp/ppp.h"
@@ -17,7 +18,7 @@ struct ses_tunnel {
     struct plug_inst *inst;
     struct ses_tunnel_conf conf;
     char name[64];
-    uint32_t used;
+    uint32_t used, up;          /* calls; those whose session is up */
     uint64_t refused;
     bool started, by_protocol;  /* by_protocol: encryption is not configured */
 };
@@ -32,7 +33,7 @@ struct ses_query {
 /* The session is the link: what the tunnel holds is this. */
 struct ses {
     struct adit_node node;      /* in `all` */
-    struct adit_node ended;     /* in `ending`, until the round's end */
+    struct adit_node ended;     /* in `ending`: something is to be done at the round's end */
     uint64_t number;
     char id[32];
     struct ses_tunnel *tunnel;
@@ -47,8 +48,13 @@ struct ses {
 
     enum phase phase;
     bool link_gone, hung_up, closing, finished, net_lost;
+    bool waits, is_up;          /* how it is counted */
     uint32_t cause;
     char text[256];
+
+    /* kept by ses_index.c */
+    struct ses_group *of_peer, *of_user;
+    struct table_node holder;
 
     struct ppp *ppp;
     struct loop_timer *ppp_timer, *limit_timer;
@@ -80,19 +86,25 @@ struct ses {
     size_t inform_len;
     uint8_t inform[ADIT_ROOM + INFORM_MAX + ADIT_ROOM];
     uint32_t mtu;
-    bool accounted, counted;
+    bool accounted;
     uint64_t since_wall, since_ms, up_wall, up_ms;
     uint64_t session_timeout_ms, idle_timeout_ms;
 };
 
 /* the ladder (ses.c) */
-void ses_cause(struct ses *s, uint32_t cause, const char *text);
+void ses_climb(struct ses *s, enum phase to);
 void ses_end(struct ses *s, uint32_t cause, const char *text);
 bool ses_attrs_base(struct ses *s);             /* only what the call itself tells */
-void ses_refused(struct ses *s);                /* into the list of failures and the log */
 void ses_end_tunnel(struct ses_tunnel *t);      /* all its sessions, now */
 void ses_reap(struct ses_tunnel *t);            /* after its instance is gone */
-extern struct ses_total ses_totals;
+
+/* counting and finding (ses_index.c) */
+void ses_index_wait(struct ses *s, bool waits);         /* for authentication */
+uint32_t ses_index_waiting(const struct adit_addr *peer);       /* of one address; NULL: of all */
+void ses_index_user(struct ses *s, bool in);            /* one of its account's sessions, or not */
+uint32_t ses_index_sessions(const struct ses *s);       /* that its account has beside it */
+void ses_index_address(struct ses *s, bool has);        /* s->address is its own, or no longer */
+struct ses *ses_index_holder(const struct ses *me, const struct adit_addr *a);  /* NULL: nobody else */
 
 /* authentication and policy (ses_auth.c) */
 void ses_auth_query(struct ses *s, const struct adit_auth_query *q);
@@ -117,7 +129,5 @@ const struct adit_addr *ses_address(const struct ses *s, uint32_t id, uint32_t n
 void ses_put_str(struct ses *s, uint32_t id, const char *v);
 void ses_put_u(struct ses *s, uint32_t id, uint64_t v);
 void ses_put_addr(struct ses *s, uint32_t id, const struct adit_addr *v);
-/* Puts a list over the session's: an attribute that it names replaces all values. */
-void ses_put_over(struct ses *s, const struct adit_attrs *over);
 
 #endif

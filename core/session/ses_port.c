@@ -12,19 +12,8 @@
 ADIT_EVENT(ev_ports, "session.ports", ADIT_LOG_NOTICE,
            "The ports of a tunnel changed; 0 turns its protocol off.", "tunnel ports used");
 
-static const struct adit_word auth_words[] = {
-    { "pap", ADIT_AUTH_PAP, 0 },           { "chap", ADIT_AUTH_CHAP, 0 },
-    { "mschapv1", ADIT_AUTH_MSCHAPV1, 0 }, { "mschapv2", ADIT_AUTH_MSCHAPV2, 0 },
-    { "eap-md5", ADIT_AUTH_EAP_MD5, 0 },   { "eap-mschapv2", ADIT_AUTH_EAP_MSCHAPV2, 0 },
-    { "eap-tls", ADIT_AUTH_EAP_TLS, 0 },   { "eap", ADIT_AUTH_EAP_RELAY, 0 },
-    { NULL, 0, 0 },
-};
-
-static const struct adit_word enc_words[] = {
-    { "none", ADIT_ENC_NONE, 0 }, { "40", ADIT_ENC_40, 0 },
-    { "56", ADIT_ENC_56, 0 },     { "128", ADIT_ENC_128, 0 },
-    { NULL, 0, 0 },
-};
+static const struct adit_word auth_words[] = { ADIT_AUTH_WORDS, { NULL, 0, 0 } };
+static const struct adit_word enc_words[] = { ADIT_ENC_WORDS, { NULL, 0, 0 } };
 
 #define R ADIT_OPT_RELOAD
 #define A (ADIT_OPT_RELOAD | ADIT_OPT_ARRAY)
@@ -96,6 +85,14 @@ int32_t ses_conf_read(const struct conf_node *ppp, const struct conf_err *err)
 }
 
 const struct ses_conf *ses_conf_get(void) { return &conf; }
+
+const char *ses_method_name(uint32_t method)
+{
+    for (const struct adit_word *w = auth_words; w->word; w++)
+        if (w->value == method)
+            return w->word;
+    return "";
+}
 
 /* Turns the tunnel on or off as its number of ports says. */
 static int32_t follow(struct ses_tunnel *t)
@@ -181,8 +178,6 @@ void ses_tunnel_info(const struct ses_tunnel *t, struct ses_tunnel_info *out)
 {
     const struct adit_tunnel *vt = plug_vtable(t->inst);
     *out = (struct ses_tunnel_info){ .name = t->name, .protocol = vt->protocol, .inst = t->inst,
-                                     .ports = t->conf.ports, .used = t->used,
+                                     .ports = t->conf.ports, .used = t->used, .connected = t->up,
                                      .refused = t->refused };
-    for (struct ses *s = ses_next(NULL); s; s = ses_next(s))
-        out->connected += s->tunnel == t && s->phase == PH_UP;
 }

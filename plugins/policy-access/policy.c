@@ -15,26 +15,8 @@
 #include "hours.h"
 #include "policy.h"
 
-/* The words are those of the daemon's own section. */
-const struct adit_word pol_method_words[] = {
-    { "pap", ADIT_AUTH_PAP, 0 },
-    { "chap", ADIT_AUTH_CHAP, 0 },
-    { "mschapv1", ADIT_AUTH_MSCHAPV1, 0 },
-    { "mschapv2", ADIT_AUTH_MSCHAPV2, 0 },
-    { "eap-md5", ADIT_AUTH_EAP_MD5, 0 },
-    { "eap-mschapv2", ADIT_AUTH_EAP_MSCHAPV2, 0 },
-    { "eap-tls", ADIT_AUTH_EAP_TLS, 0 },
-    { "eap", ADIT_AUTH_EAP_RELAY, 0 },
-    { NULL, 0, 0 },
-};
-
-const struct adit_word pol_encryption_words[] = {
-    { "none", ADIT_ENC_NONE, 0 },
-    { "40", ADIT_ENC_40, 0 },
-    { "56", ADIT_ENC_56, 0 },
-    { "128", ADIT_ENC_128, 0 },
-    { NULL, 0, 0 },
-};
+const struct adit_word pol_method_words[] = { ADIT_AUTH_WORDS, { NULL, 0, 0 } };
+const struct adit_word pol_encryption_words[] = { ADIT_ENC_WORDS, { NULL, 0, 0 } };
 
 /* Methods that make no keys for MPPE (RFC 3079 section 1): W15. */
 #define KEYLESS (ADIT_AUTH_PAP | ADIT_AUTH_CHAP | ADIT_AUTH_EAP_MD5)

@@ -20,6 +20,10 @@ struct adit_attrs;              /* opaque */
 #define ADIT_ENC_40   0x2u
 #define ADIT_ENC_56   0x4u
 #define ADIT_ENC_128  0x8u
+/* Their names: rows for a table of struct adit_word. */
+#define ADIT_ENC_WORDS                                                                         \
+    { "none", ADIT_ENC_NONE, 0 }, { "40", ADIT_ENC_40, 0 }, { "56", ADIT_ENC_56, 0 },          \
+    { "128", ADIT_ENC_128, 0 }
 
 /* the account's own dial-in property */
 #define ADIT_DIALIN_POLICY 0u   /* the policy decides */

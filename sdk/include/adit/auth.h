@@ -27,6 +27,13 @@
 #define ADIT_AUTH_EAP_RELAY     0x0080u     /* the authenticator speaks EAP itself */
 #define ADIT_AUTH_CHANGE        0x0100u     /* MS-CHAPv2 password change, RFC 2759 section 7 */
 
+/* Their names, as people write and read them: rows for a table of struct adit_word. */
+#define ADIT_AUTH_WORDS                                                                        \
+    { "pap", ADIT_AUTH_PAP, 0 }, { "chap", ADIT_AUTH_CHAP, 0 },                                \
+    { "mschapv1", ADIT_AUTH_MSCHAPV1, 0 }, { "mschapv2", ADIT_AUTH_MSCHAPV2, 0 },              \
+    { "eap-md5", ADIT_AUTH_EAP_MD5, 0 }, { "eap-mschapv2", ADIT_AUTH_EAP_MSCHAPV2, 0 },        \
+    { "eap-tls", ADIT_AUTH_EAP_TLS, 0 }, { "eap", ADIT_AUTH_EAP_RELAY, 0 }
+
 struct adit_attrs;
 
 struct adit_auth_query {
