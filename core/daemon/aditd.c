@@ -154,7 +154,7 @@ static int32_t read_daemon(const struct conf_node *root, struct daemon_conf *out
     return 0;
 }
 
-static void take_daemon_take(const struct daemon_conf *c, struct conf_mem *mem)
+static void daemon_take(const struct daemon_conf *c, struct conf_mem *mem)
 {
     conf_mem_free(me.conf_mem);
     me.conf = *c;
@@ -209,8 +209,9 @@ static int reload(char *text, size_t size)
         rc = fill(root, "network", network_opts, sizeof n, &n, &n_mem, &err);
     if (!rc)
         rc = read_daemon(root, &c, &c_mem, &err);
-    if (!rc)
-        rc = inst_check(root, false, &err);
+    struct inst_plan *plan = rc ? NULL : inst_plan_new(root, false, &err);
+    if (!rc && !plan)
+        rc = ADIT_ECONF;
     if (!rc)
         rc = ses_conf_read(conf_get(root, "ppp"), &err);
     if (rc) {
@@ -219,15 +220,16 @@ static int reload(char *text, size_t size)
     } else {
         tell_restart("daemon", daemon_opts, &me.conf, &c);
         tell_restart("network", network_opts, &me.network, &n);
-        take_daemon_take(&c, c_mem);
+        daemon_take(&c, c_mem);
         logging();
-        inst_apply(root);
+        inst_apply(plan);
         const char *problem;
         size_t used = (size_t)snprintf(text, size, "%s was read again", me.config);
         for (uint32_t i = 0; used < size && (problem = inst_problem_nth(i)); i++)
             used += (size_t)snprintf(text + used, size - used, "\nbut %s", problem);
         LOG_EVENT("daemon", &ev_reloaded, ADIT_KV_S("config", me.config));
     }
+    inst_plan_free(plan);
     conf_mem_free(n_mem);
     conf_free(d);
     notify("READY=1");
@@ -344,7 +346,7 @@ static void detached_ready(void)
     me.ready_fd = -1;
 }
 
-static int serve(const struct conf_node *root)
+static int serve(const struct inst_plan *plan)
 {
     const struct network_conf *n = &me.network;
     mkdir(me.conf.state_dir, 0700);
@@ -367,7 +369,7 @@ static int serve(const struct conf_node *root)
         ctl_close();
         return EXIT_FAILURE;
     }
-    inst_apply(root);
+    inst_apply(plan);
     for (struct plug_object *o = NULL; (o = plug_object_next(o));) {
         struct plug_object_info i;
         plug_object_info(o, &i);
@@ -462,7 +464,7 @@ int main(int argc, char **argv)
     struct conf_mem *mem = NULL;
     if (read_daemon(root, &c, &mem, NULL))
         return EXIT_FAILURE;
-    take_daemon_take(&c, mem);
+    daemon_take(&c, mem);
     if (me.conf.control_socket[0] != '/') {
         fprintf(stderr, "aditd: the control socket %s must be an absolute path\n",
                 me.conf.control_socket);
@@ -490,13 +492,15 @@ int main(int argc, char **argv)
         rc = ADIT_ECONF;
     /* While serving, a plugin that is not installed is a feature that is off;
      * a check names it. */
-    if (inst_check(root, me.check, NULL))
+    struct inst_plan *plan = inst_plan_new(root, me.check, NULL);
+    if (!plan)
         rc = ADIT_ECONF;
     int status = rc ? EXIT_FAILURE : EXIT_SUCCESS;
     if (!rc && me.check)
         printf("%s: the configuration is good\n", me.config);
     else if (!rc)
-        status = serve(root);
+        status = serve(plan);
+    inst_plan_free(plan);
     conf_free(d);
     conf_mem_free(me.conf_mem);
     conf_mem_free(me.network_mem);

@@ -67,11 +67,12 @@ static const char *name_of(const struct conf_node *item)
 
 /* The host's own options of a tunnel's mapping; all others are the plugin's. */
 static int32_t tunnel_conf(const struct conf_node *item, struct ses_tunnel_conf *out,
-                           struct conf_mem **mem, const struct conf_err *err)
+                           const struct conf_err *err)
 {
-    const char *skip[128];
+    struct conf_mem *mem = NULL;
+    const char **skip = calloc(conf_count(item) + 1, sizeof *skip);
     uint32_t n = 0;
-    for (uint32_t i = 0; i < conf_count(item) && n < 127; i++) {
+    for (uint32_t i = 0; skip && i < conf_count(item); i++) {
         const char *key = conf_key(item, i);
         size_t k = 0;
         while (ses_tunnel_keys[k] && strcmp(ses_tunnel_keys[k], key) != 0)
@@ -79,115 +80,156 @@ static int32_t tunnel_conf(const struct conf_node *item, struct ses_tunnel_conf 
         if (!ses_tunnel_keys[k])
             skip[n++] = key;
     }
-    skip[n] = NULL;
-    return conf_fill(item, ses_tunnel_opts, sizeof(struct adit_opt), skip, sizeof *out, out, mem,
-                     err);
+    int32_t rc = skip ? conf_fill(item, ses_tunnel_opts, sizeof(struct adit_opt), skip, sizeof *out,
+                                  out, &mem, err) : ADIT_ENOMEM;
+    out->type = out->name = NULL;       /* the tree has them */
+    conf_mem_free(mem);
+    free(skip);
+    return rc;
 }
 
-static int32_t check_item(const struct section *s, const struct conf_node *item, bool strict,
-                          const struct conf_err *err)
+/* An entry of a list, looked at. */
+struct item {
+    const struct section *section;
+    const struct conf_node *node;
+    const char *type, *name;
+    const struct plug_face *face;       /* NULL: no plugin offers it */
+    struct ses_tunnel_conf tunnel;      /* of a tunnel */
+};
+
+struct inst_plan {
+    uint32_t count;
+    struct item item[];         /* in the order of the sections */
+};
+
+/* Whether a plugin takes its options; what it makes of them is not kept. */
+static int32_t check_options(const struct item *it, const struct conf_err *err)
 {
-    const char *type = type_of(item);
-    if (!type)
-        return conf_error(item, err, "an entry of %s needs a type, for instance type: %s", s->key,
+    const struct adit_face *d = plug_face_decl(it->face);
+    void *conf = calloc(1, d->conf_size ? d->conf_size : 1);
+    struct conf_mem *mem = NULL;
+    int32_t rc = conf ? conf_fill(it->node, d->opts, plug_face_opt_size(it->face),
+                                  keys_of(it->section), d->conf_size, conf, &mem, err) : ADIT_ENOMEM;
+    conf_mem_free(mem);
+    free(conf);
+    return rc;
+}
+
+static int32_t look(struct item *it, bool strict, const struct conf_err *err)
+{
+    const struct section *s = it->section;
+    it->type = type_of(it->node);
+    if (!it->type)
+        return conf_error(it->node, err, "an entry of %s needs a type, for instance type: %s", s->key,
                           s->kind == ADIT_KIND_TUNNEL ? "pptp" :
                           s->kind == ADIT_KIND_POOL ? "range" :
                           s->kind == ADIT_KIND_POLICY ? "access" : "local");
-    if (strlen(name_of(item)) > 31)
-        return conf_error(item, err, "the name is longer than 31 characters");
-    const struct plug_face *f = plug_face(s->kind, type);
-    if (!f)
-        return strict ? conf_error(item, err, "no plugin offers the %s type '%s'; is its file in "
-                                   "the plugin directory?", plug_kind_name(s->kind), type) : 0;
-    const struct adit_face *d = plug_face_decl(f);
-    void *conf = calloc(1, d->conf_size ? d->conf_size : 1);
-    struct conf_mem *mem = NULL;
-    int32_t rc = conf ? conf_fill(item, d->opts, plug_face_opt_size(f), keys_of(s), d->conf_size,
-                                  conf, &mem, err) : ADIT_ENOMEM;
-    conf_mem_free(mem);
-    free(conf);
+    it->name = name_of(it->node);
+    if (strlen(it->name) > 31)
+        return conf_error(it->node, err, "the name is longer than 31 characters");
+    it->face = plug_face(s->kind, it->type);
+    if (!it->face)
+        return strict ? conf_error(it->node, err, "no plugin offers the %s type '%s'; is its file in "
+                                   "the plugin directory?", plug_kind_name(s->kind), it->type) : 0;
+    int32_t rc = check_options(it, err);
     if (s->kind == ADIT_KIND_TUNNEL) {
-        struct ses_tunnel_conf t;
-        mem = NULL;
-        int32_t rc2 = tunnel_conf(item, &t, &mem, err);
-        conf_mem_free(mem);
-        rc = rc ? rc : rc2;
+        int32_t host = tunnel_conf(it->node, &it->tunnel, err);
+        rc = rc ? rc : host;
     }
     return rc;
 }
 
-int32_t inst_check(const struct conf_node *root, bool strict, const struct conf_err *err)
+/* The entry of a section that has the name, among the first `count`; NULL: none. */
+static const struct item *named(const struct inst_plan *p, uint32_t count, const struct section *s,
+                                const char *name)
 {
+    for (uint32_t i = 0; i < count; i++)
+        if (p->item[i].section == s && p->item[i].name && !strcmp(p->item[i].name, name))
+            return &p->item[i];
+    return NULL;
+}
+
+struct inst_plan *inst_plan_new(const struct conf_node *root, bool strict, const struct conf_err *err)
+{
+    uint32_t most = 0;
     int32_t rc = 0;
+    for (size_t n = 0; n < SECTIONS; n++)
+        most += conf_count(conf_get(root, sections[n].key));
+    struct inst_plan *p = calloc(1, sizeof *p + most * sizeof p->item[0]);
+    if (!p)
+        return NULL;
     for (size_t n = 0; n < SECTIONS; n++) {
-        const struct conf_node *list = conf_get(root, sections[n].key);
-        for (uint32_t i = 0; i < conf_count(list); i++) {
-            const struct conf_node *item = conf_item(list, i);
-            int32_t one = check_item(&sections[n], item, strict, err);
-            for (uint32_t j = 0; !one && j < i; j++)
-                if (!strcmp(name_of(conf_item(list, j)), name_of(item)))
-                    one = conf_error(item, err, "%s has two entries named '%s'; give one of them "
-                                     "another name:", sections[n].key, name_of(item));
+        const struct section *s = &sections[n];
+        const struct conf_node *list = conf_get(root, s->key);
+        for (uint32_t i = 0; i < conf_count(list); i++, p->count++) {
+            struct item *it = &p->item[p->count];
+            it->section = s;
+            it->node = conf_item(list, i);
+            int32_t one = look(it, strict, err);
+            if (!one && named(p, p->count, s, it->name))
+                one = conf_error(it->node, err, "%s has two entries named '%s'; give one of them "
+                                 "another name:", s->key, it->name);
             rc = rc ? rc : one;
         }
     }
-    return rc;
+    if (rc) {
+        free(p);
+        return NULL;
+    }
+    return p;
 }
 
-static void apply_item(const struct section *s, const struct conf_node *item)
-{
-    const char *type = type_of(item), *name = name_of(item), *option = NULL;
-    const struct plug_face *f = plug_face(s->kind, type);
-    const char *kind = plug_kind_name(s->kind);
-    if (!f) {
-        inst_problem("%s: no plugin offers the %s type '%s'", s->key, kind, type);
-        log_fail("daemon", ADIT_ENOENT, "%s: no plugin offers the %s type '%s'; is its file in "
-                 "the plugin directory?", conf_where(item), kind, type);
-        return;
-    }
-    struct ses_tunnel_conf tc = { 0 };
-    struct conf_mem *mem = NULL;
-    if (s->kind == ADIT_KIND_TUNNEL)
-        tunnel_conf(item, &tc, &mem, NULL);
+void inst_plan_free(struct inst_plan *p) { free(p); }
 
-    struct plug_inst *i = plug_inst_find(s->kind, name);
-    if (i) {
-        int32_t rc = plug_inst_reload(i, item, keys_of(s), &option);
-        if (rc == ADIT_ERESTART)
-            LOG_EVENT("daemon", &ev_restart, ADIT_KV_S("kind", kind), ADIT_KV_S("name", name),
-                      ADIT_KV_S("option", option));
-        else if (rc)
-            inst_problem("%s '%s' did not take its changes: %s", kind, name, plug_last_error(i));
-        struct ses_tunnel *t = ses_tunnel_find(name);
-        if (t && s->kind == ADIT_KIND_TUNNEL && ses_tunnel_set(t, &tc))
-            inst_problem("tunnel '%s' does not serve: %s", name, plug_last_error(i));
-        conf_mem_free(mem);
+static void change(const struct item *it, struct plug_inst *i)
+{
+    const char *kind = plug_kind_name(it->section->kind), *option = NULL;
+    int32_t rc = plug_inst_reload(i, it->node, keys_of(it->section), &option);
+    if (rc == ADIT_ERESTART)
+        LOG_EVENT("daemon", &ev_restart, ADIT_KV_S("kind", kind), ADIT_KV_S("name", it->name),
+                  ADIT_KV_S("option", option));
+    else if (rc)
+        inst_problem("%s '%s' did not take its changes: %s", kind, it->name, plug_last_error(i));
+    if (it->section->kind != ADIT_KIND_TUNNEL)
         return;
-    }
-    i = plug_inst_new(f, name, item, keys_of(s));
+    struct ses_tunnel *t = ses_tunnel_find(it->name);
+    if (t && ses_tunnel_set(t, &it->tunnel))
+        inst_problem("tunnel '%s' does not serve: %s", it->name, plug_last_error(i));
+}
+
+static void make(const struct item *it)
+{
+    const char *kind = plug_kind_name(it->section->kind);
+    struct plug_inst *i = plug_inst_new(it->face, it->name, it->node, keys_of(it->section));
     if (!i) {
-        inst_problem("%s '%s' could not be made; see the log", kind, name);
-        conf_mem_free(mem);
+        inst_problem("%s '%s' could not be made; see the log", kind, it->name);
         return;
     }
-    LOG_EVENT("daemon", &ev_added, ADIT_KV_S("kind", kind), ADIT_KV_S("name", name),
-              ADIT_KV_S("type", type));
-    if (s->kind == ADIT_KIND_TUNNEL) {
-        ses_tunnel_add(i, &tc);
-        if (tc.ports && strcmp(plug_state(i), "running") != 0)
-            inst_problem("tunnel '%s' does not serve: %s", name, plug_last_error(i));
+    LOG_EVENT("daemon", &ev_added, ADIT_KV_S("kind", kind), ADIT_KV_S("name", it->name),
+              ADIT_KV_S("type", it->type));
+    if (it->section->kind == ADIT_KIND_TUNNEL) {
+        ses_tunnel_add(i, &it->tunnel);
+        if (it->tunnel.ports && strcmp(plug_state(i), "running") != 0)
+            inst_problem("tunnel '%s' does not serve: %s", it->name, plug_last_error(i));
     } else if (plug_inst_start(i)) {
-        inst_problem("%s '%s' does not run: %s", kind, name, plug_last_error(i));
+        inst_problem("%s '%s' does not run: %s", kind, it->name, plug_last_error(i));
     }
-    conf_mem_free(mem);
 }
 
-static bool configured(const struct conf_node *list, const char *name)
+static void apply(const struct item *it)
 {
-    for (uint32_t i = 0; i < conf_count(list); i++)
-        if (!strcmp(name_of(conf_item(list, i)), name))
-            return true;
-    return false;
+    const struct section *s = it->section;
+    struct plug_inst *i = plug_inst_find(s->kind, it->name);
+    if (!it->face) {
+        const char *kind = plug_kind_name(s->kind);
+        inst_problem("%s: no plugin offers the %s type '%s'", s->key, kind, it->type);
+        log_fail("daemon", ADIT_ENOENT, "%s: no plugin offers the %s type '%s'; is its file in "
+                 "the plugin directory?", conf_where(it->node), kind, it->type);
+    } else if (i) {
+        change(it, i);
+    } else {
+        make(it);
+    }
 }
 
 static void remove_inst(struct plug_inst *i)
@@ -205,18 +247,22 @@ static void remove_inst(struct plug_inst *i)
     plug_inst_free(i);
 }
 
-void inst_apply(const struct conf_node *root)
+void inst_apply(const struct inst_plan *p)
 {
+    uint32_t at = 0;
     problem_count = 0;
-    for (size_t n = 0; n < SECTIONS; n++) {
-        const struct conf_node *list = conf_get(root, sections[n].key);
+    for (const struct section *s = sections; s < sections + SECTIONS; s++) {
         for (struct plug_inst *i = plug_inst_next(NULL), *next; i; i = next) {
             next = plug_inst_next(i);
-            if (plug_self(i)->kind == sections[n].kind && !configured(list, plug_self(i)->name))
+            if (plug_self(i)->kind != s->kind)
+                continue;
+            /* the same name with another type is another instance */
+            const struct item *it = named(p, p->count, s, plug_self(i)->name);
+            if (!it || it->face != plug_inst_face(i))
                 remove_inst(i);
         }
-        for (uint32_t i = 0; i < conf_count(list); i++)
-            apply_item(&sections[n], conf_item(list, i));
+        for (; at < p->count && p->item[at].section == s; at++)
+            apply(&p->item[at]);
     }
 }
 

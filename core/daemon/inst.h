@@ -9,13 +9,15 @@
 
 #include "config/conf.h"
 
-/* Whether every instance of a configuration could be made: its type is known,
- * its options are right. Errors are told. Types that no plugin offers are
- * errors only when `strict`. */
-int32_t inst_check(const struct conf_node *root, bool strict, const struct conf_err *err);
-/* Makes, changes and removes instances so that they are what the configuration
- * says; starts them. Problems (one that failed to start) are kept. */
-void inst_apply(const struct conf_node *root);
+/* What a configuration asks for, looked at: every instance could be made, its
+ * type is known, its options are right. Errors are told; NULL then. Types that
+ * no plugin offers are errors only when `strict`. It borrows the tree. */
+struct inst_plan;
+struct inst_plan *inst_plan_new(const struct conf_node *root, bool strict, const struct conf_err *err);
+void inst_plan_free(struct inst_plan *p);
+/* Makes, changes and removes instances so that they are what the plan says;
+ * starts them. Problems (one that failed to start) are kept. */
+void inst_apply(const struct inst_plan *p);
 void inst_stop_all(void);
 /* What keeps the daemon from being all that the configuration says. */
 void inst_problem(const char *fmt, ...) ADIT_PRINTF(1, 2);
