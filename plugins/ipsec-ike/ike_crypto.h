@@ -15,8 +15,8 @@
 
 #include <adit/host.h>
 
-/* A library context of our own: default provider, and `legacy` for MD5/3DES
- * policy-free use. NULL and a sentence. */
+/* A library context of our own with the default provider, whatever openssl.cnf
+ * says. NULL and a sentence. */
 OSSL_LIB_CTX *ike_lib_new(const char **why);
 void ike_lib_free(OSSL_LIB_CTX *lib);
 
