@@ -55,7 +55,8 @@ struct ike_ops {
     void (*tx)(void *u, struct adit_path *path, const uint8_t *p, size_t len);
     struct adit_path *(*hold)(void *u, struct adit_path *path);
     void (*drop)(void *u, struct adit_path *path);
-    /* A held path from our port 500 or 4500 to a peer; NULL: no route. */
+    /* A held path from our port 500 or 4500 to a peer (its port is set); our: without
+     * a port, family NONE where the route decides. NULL: no route. */
     struct adit_path *(*open)(void *u, bool at_4500, const struct adit_addr *our,
                               const struct adit_addr *peer);
     /* False: it could not be queued; done() will not come. done() never comes
