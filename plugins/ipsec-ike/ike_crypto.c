@@ -333,7 +333,7 @@ static bool keys(OSSL_LIB_CTX *lib, struct ike_keys *k, const struct ike_proposa
                  const uint8_t *key, size_t key_len, const struct adit_chunk *c, uint32_t n,
                  const struct ike_exchange_values *v)
 {
-    *k = (struct ike_keys){ .cipher = p->cipher, .hash = p->hash };
+    *k = (struct ike_keys){ .cipher = p->cipher, .hash = p->hash, .auth_hash = p->hash };
     bool ok = ike_prf(lib, p->hash, key, key_len, c, n, k->skeyid) &&
               skeyid_x(lib, k, NULL, v, 0, k->skeyid_d) &&
               skeyid_x(lib, k, k->skeyid_d, v, 1, k->skeyid_a) &&
@@ -368,6 +368,15 @@ bool ike_keys_sig(OSSL_LIB_CTX *lib, struct ike_keys *k, const struct ike_propos
     return ok;
 }
 
+void ike_keys_method(struct ike_keys *k, uint32_t method)
+{
+    uint32_t own = method == IKE_AUTH_ECDSA_256   ? IKE_SHA256
+                   : method == IKE_AUTH_ECDSA_384 ? IKE_SHA384
+                   : method == IKE_AUTH_ECDSA_521 ? IKE_SHA512
+                                                  : k->hash->id;
+    k->auth_hash = ike_hash_of(own);
+}
+
 void ike_keys_wipe(struct ike_keys *k)
 {
     bytes_wipe(k, sizeof *k);
@@ -385,7 +394,7 @@ bool ike_hash_phase1(OSSL_LIB_CTX *lib, const struct ike_keys *k, bool initiator
         chunk(sa_body, sa_len),
         chunk(id_body, id_len),
     };
-    return ike_prf(lib, k->hash, k->skeyid, k->hash->len, c, 6, out);
+    return ike_prf(lib, k->auth_hash, k->skeyid, k->hash->len, c, 6, out);
 }
 
 bool ike_iv_of(OSSL_LIB_CTX *lib, const struct ike_keys *k, uint32_t message_id,

@@ -36,6 +36,7 @@ void ike_dh_free(struct ike_dh *d);             /* wipes */
 struct ike_keys {
     const struct ike_cipher *cipher;
     const struct ike_hash *hash;
+    const struct ike_hash *auth_hash;   /* of HASH_I and HASH_R: see ike_keys_method() */
     uint8_t skeyid[IKE_HASH_MAX], skeyid_d[IKE_HASH_MAX], skeyid_a[IKE_HASH_MAX],
         skeyid_e[IKE_HASH_MAX];
     uint8_t key[IKE_KEY_MAX];           /* of the cipher, appendix B */
@@ -57,10 +58,14 @@ bool ike_keys_psk(OSSL_LIB_CTX *lib, struct ike_keys *k, const struct ike_propos
                   const uint8_t *psk, size_t psk_len, const struct ike_exchange_values *v);
 bool ike_keys_sig(OSSL_LIB_CTX *lib, struct ike_keys *k, const struct ike_proposal *p,
                   const struct ike_exchange_values *v);
+/* ECDSA has a hash of its own (RFC 4754), which then HASH_I and HASH_R are made
+ * with (RFC 2409 section 5.1, last but one paragraph); for any other IKE_AUTH_*
+ * method it stays the negotiated one. */
+void ike_keys_method(struct ike_keys *k, uint32_t method);
 void ike_keys_wipe(struct ike_keys *k);
 
 /* HASH_I (initiator true) or HASH_R; sa_body and id_body are payload bodies
- * (SAi_b, IDii_b or IDir_b). hash->len bytes. */
+ * (SAi_b, IDii_b or IDir_b). auth_hash->len bytes. */
 bool ike_hash_phase1(OSSL_LIB_CTX *lib, const struct ike_keys *k, bool initiator,
                      const struct ike_exchange_values *v, const uint8_t *sa_body, size_t sa_len,
                      const uint8_t *id_body, size_t id_len, uint8_t *out);
