@@ -168,7 +168,7 @@ void fake_begin(void)
         .path = &fake_path_api, .link = &fake_link_api, .frame = &fake_frame_api,
         .attr = &plug_attr_api, .request = &fake_request_api, .report = &fake_report_api,
         .control = &fake_control_api, .config = &plug_config_api, .crypto = &F.crypto,
-        .judge = &F.judge,
+        .judge = &F.judge, .security = &fake_security_api,
     };
 }
 
@@ -260,6 +260,37 @@ static struct fake_self *self_new(const struct adit_face *face, const char *name
     return s;
 }
 
+void fake_each_security(void (*fn)(struct fake_self *s, void *u), void *u)
+{
+    ADIT_LIST_EACH(n, &F.selfs) {
+        struct fake_self *s = ADIT_OF(n, struct fake_self, node);
+        if (s->face->kind == ADIT_KIND_SECURITY && s->running && !s->dead)
+            fn(s, u);
+    }
+}
+
+static void security_first(struct fake_self *s, void *u)
+{
+    struct fake_self **out = u;
+    if (!*out)
+        *out = s;
+}
+
+struct fake_self *fake_security_for(struct fake_self *s)
+{
+    struct fake_self *found = s->security;
+    if (!found)
+        fake_each_security(security_first, &found);
+    return found;
+}
+
+void fake_secure(struct adit_self *tunnel, struct adit_self *security)
+{
+    struct fake_self *t = fake_self_of(tunnel, "fake_secure()");
+    if (t)
+        t->security = fake_self_of(security, "fake_secure()");
+}
+
 /* What an instance leaves behind, in one sentence. */
 static void reckon(struct fake_self *s)
 {
@@ -305,6 +336,11 @@ int32_t fake_start(struct adit_self *self)
     struct fake_self *s = fake_self_of(self, "fake_start()");
     F.error[0] = 0;
     F.code = s && ADIT_HAS(s->face->life, start) ? s->face->life->start(self) : 0;
+    if (s && !F.code) {
+        s->running = true;
+        if (s->face->kind == ADIT_KIND_SECURITY)
+            fake_net_cover(s);
+    }
     if (F.code && !F.error[0])
         fake_trouble("start() returned %d without a sentence of adit_fail()", F.code);
     return F.code;

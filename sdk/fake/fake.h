@@ -132,6 +132,11 @@ struct fake_bytes {
 uint32_t fake_datagrams(uint32_t protocol, const struct adit_addr *peer, const struct adit_addr *our,
                         const struct adit_security_info *security, const struct fake_bytes *v,
                         uint32_t n);
+/* Instances of the kind security work as in the daemon: they hear which ports are
+ * bound, host->security delivers, and what leaves on a path of an association goes
+ * to its tx(). A port that demands security asks the only one when it calls, or
+ * the one that is named here. */
+void fake_secure(struct adit_self *tunnel, struct adit_self *security);
 uint32_t fake_unsecured(void);          /* dropped because the port wants security */
 
 /* What the plugin sent, oldest first. */

@@ -29,6 +29,8 @@ struct fake_self {
     uint64_t *counters;
     struct fake_verb *verbs;
     int32_t owned[OWN_COUNT];
+    bool running;               /* start() succeeded */
+    struct fake_self *security; /* who protects what it calls; NULL: the only one */
     bool dead;                  /* destroyed; kept so that late calls are seen */
 };
 
@@ -46,6 +48,7 @@ extern const struct adit_loop_api fake_loop_api;
 extern const struct adit_stream_api fake_stream_api;
 extern const struct adit_path_api fake_path_api;
 extern const struct adit_frame_api fake_frame_api;
+extern const struct adit_security_api fake_security_api;
 extern const struct adit_link_api fake_link_api;
 extern const struct adit_request_api fake_request_api;
 extern const struct adit_report_api fake_report_api;
@@ -58,6 +61,13 @@ void fake_loop_begin(void);
 void fake_loop_end(void);
 void fake_net_begin(void);
 void fake_net_end(void);
+/* A security layer begins: it hears of the ports that are bound. */
+void fake_net_cover(struct fake_self *security);
+/* A request that a path asked may be answered. */
+void fake_net_answered(adit_request req, int32_t status, const struct adit_security_info *info);
+/* Every running instance of the kind security. */
+void fake_each_security(void (*fn)(struct fake_self *s, void *u), void *u);
+struct fake_self *fake_security_for(struct fake_self *s);      /* NULL: none */
 void fake_link_begin(void);
 void fake_link_end(void);
 void fake_log_begin(void);

@@ -464,6 +464,8 @@ static void request_done(struct adit_self *self, adit_request req, int32_t statu
     s->owned[OWN_REQUEST]--;
     if (answer)
         answer_copy(r, s->face->kind, answer);
+    if (s->face->kind == ADIT_KIND_SECURITY)
+        fake_net_answered(req, status, r->answer);
 }
 
 const struct adit_request_api fake_request_api = {

@@ -47,6 +47,19 @@ struct path {
     struct fake_self *self;
     uint32_t refs;              /* holds of the plugin */
     bool lent, gone;            /* lent: inside rx() or gone() */
+    struct assoc *assoc;        /* NULL: clear, or security of the test's */
+    struct fake_self *asks;
+    adit_request asked;         /* 0: waits for no association */
+    struct adit_frame *waiting[4];
+    uint32_t waiting_count;
+};
+
+/* An association that an instance of the kind `security` told of. */
+struct assoc {
+    struct adit_node node;
+    struct fake_self *self;
+    struct adit_security_info info;
+    bool ended;                 /* kept until fake_end(): late calls are seen */
 };
 
 struct sent {
@@ -62,7 +75,7 @@ struct kept {
 };
 
 static struct {
-    struct adit_node ends, listeners, ports, paths, sent, kept;
+    struct adit_node ends, listeners, ports, paths, sent, kept, assocs;
     uint32_t sent_count, vector, unsecured, frames_kept, mtu;
     struct sent *taken;
 } N;
@@ -75,6 +88,7 @@ void fake_net_begin(void)
     adit_list_init(&N.listeners);
     adit_list_init(&N.ports);
     adit_list_init(&N.paths);
+    adit_list_init(&N.assocs);
     adit_list_init(&N.sent);
     adit_list_init(&N.kept);
 }
@@ -100,6 +114,13 @@ void fake_net_end(void)
         free(ADIT_OF(n, struct adit_port, node));
     ADIT_LIST_EACH(n, &N.paths)
         free(ADIT_OF(n, struct path, node));
+    ADIT_LIST_EACH(n, &N.assocs) {
+        struct assoc *a = ADIT_OF(n, struct assoc, node);
+        free((void *)(uintptr_t)a->info.name);
+        free((void *)(uintptr_t)a->info.identity);
+        free((void *)(uintptr_t)a->info.transform);
+        free(a);
+    }
     ADIT_LIST_EACH(n, &N.kept)
         free(ADIT_OF(n, struct kept, node));
     fake_sent_drop();
@@ -440,6 +461,68 @@ bool fake_vector_ok(const char *call, struct adit_frame **v, uint32_t n)
 
 /* ---- datagram paths: the plugin's side ------------------------------------------------------- */
 
+/* ---- security layers ------------------------------------------------------------------------- */
+
+static struct assoc *assoc_of(const struct fake_self *self, const void *handle)
+{
+    ADIT_LIST_EACH(n, &N.assocs) {
+        struct assoc *a = ADIT_OF(n, struct assoc, node);
+        if (!a->ended && a->self == self && a->info.handle == handle)
+            return a;
+    }
+    return NULL;
+}
+
+static struct assoc *assoc_get(struct fake_self *self, const struct adit_security_info *info)
+{
+    struct assoc *a = assoc_of(self, info->handle);
+    if (a)
+        return a;
+    a = fake_alloc(sizeof *a);
+    a->self = self;
+    a->info = *info;
+    a->info.name = fake_strdup(info->name);
+    a->info.identity = fake_strdup(info->identity);
+    a->info.transform = fake_strdup(info->transform);
+    adit_list_add(&N.assocs, &a->node);
+    return a;
+}
+
+static const struct adit_security *layer_of(const struct fake_self *s)
+{
+    return s->face->vtable;
+}
+
+/* Nobody holds a path of it any more: the layer hears that, and the handle is new
+ * when it comes again. */
+static void assoc_idle(struct assoc *a)
+{
+    if (a->ended)
+        return;
+    ADIT_LIST_EACH(n, &N.paths)
+        if (ADIT_OF(n, struct path, node)->assoc == a && ADIT_OF(n, struct path, node)->refs)
+            return;
+    a->ended = true;
+    if (!a->self->dead && ADIT_HAS(layer_of(a->self), unused))
+        layer_of(a->self)->unused(&a->self->self, &a->info);
+}
+
+void fake_net_cover(struct fake_self *security)
+{
+    ADIT_LIST_EACH(n, &N.ports) {
+        const struct adit_port *p = ADIT_OF(n, struct adit_port, node);
+        if (ADIT_HAS(layer_of(security), cover))
+            (void)layer_of(security)->cover(&security->self, p->protocol, &p->at);
+    }
+}
+
+static void cover_one(struct fake_self *security, void *u)
+{
+    const struct adit_port *p = u;
+    if (ADIT_HAS(layer_of(security), cover))
+        (void)layer_of(security)->cover(&security->self, p->protocol, &p->at);
+}
+
 static int32_t path_bind(struct adit_self *self, uint32_t protocol, const struct adit_addr *at,
                          uint32_t flags, const struct adit_path_ops *ops, void *u,
                          struct adit_port **out)
@@ -459,6 +542,7 @@ static int32_t path_bind(struct adit_self *self, uint32_t protocol, const struct
     adit_list_add(&N.ports, &p->node);
     s->owned[OWN_PORT]++;
     *out = p;
+    fake_each_security(cover_one, p);
     return 0;
 }
 
@@ -532,6 +616,15 @@ static void path_drop(struct adit_path *path)
     }
     x->refs--;
     x->self->owned[OWN_PATH]--;
+    if (!x->refs && x->asked) {
+        adit_request asked = x->asked;
+        while (x->waiting_count)
+            fake_frame_api.drop(x->waiting[--x->waiting_count]);
+        x->asked = 0;
+        fake_cancel(&x->asks->self, asked);
+    }
+    if (!x->refs && x->assoc)
+        assoc_idle(x->assoc);
 }
 
 static int32_t path_open_from(struct adit_port *p, const struct adit_addr *from,
@@ -545,11 +638,43 @@ static int32_t path_open_from(struct adit_port *p, const struct adit_addr *from,
     our.port = p->at.port;
     if (!peer->family)
         return ADIT_EINVAL;
+    struct fake_self *layer = p->flags & ADIT_PATH_SECURE ? fake_security_for(p->self) : NULL;
+    if (p->flags & ADIT_PATH_SECURE && !layer)
+        return ADIT_EDENIED;
     struct path *x = path_of(p, &our, peer, NULL);
     x->refs++;
     x->self->owned[OWN_PATH]++;
     *out = &x->path;
+    if (layer && !x->asked) {
+        x->asks = layer;
+        x->asked = fake_ask(&layer->self);
+        layer_of(layer)->begin(&layer->self, x->asked, &x->path);
+    }
     return 0;
+}
+
+void fake_net_answered(adit_request req, int32_t status, const struct adit_security_info *info)
+{
+    ADIT_LIST_EACH(n, &N.paths) {
+        struct path *x = ADIT_OF(n, struct path, node);
+        if (x->asked != req)
+            continue;
+        x->asked = 0;
+        if (!status && info) {
+            x->assoc = assoc_get(x->asks, info);
+            x->path.security = &x->assoc->info;
+            if (x->waiting_count)
+                fake_path_api.tx(&x->path, x->waiting, x->waiting_count);
+        } else if (x->port && ADIT_HAS(x->port->ops, gone)) {
+            x->gone = true;
+            x->lent = true;
+            x->port->ops->gone(x->port->u, &x->path);
+            x->lent = false;
+        }
+        while (x->waiting_count)
+            fake_frame_api.drop(x->waiting[--x->waiting_count]);
+        return;
+    }
 }
 
 static int32_t path_open(struct adit_port *p, const struct adit_addr *peer, struct adit_path **out)
@@ -562,6 +687,15 @@ static void path_tx(struct adit_path *path, struct adit_frame **v, uint32_t n)
     struct path *x = path_ours(path, "tx");
     if (!x || !fake_vector_ok("path->tx()", v, n) || x->gone)
         return;
+    if (x->asked) {
+        for (uint32_t i = 0; i < n && x->waiting_count < 4; i++)
+            x->waiting[x->waiting_count++] = fake_frame_api.keep(v[i]);
+        return;
+    }
+    if (x->assoc) {
+        layer_of(x->assoc->self)->tx(&x->assoc->self->self, &x->assoc->info, path, v, n);
+        return;
+    }
     N.vector++;
     for (uint32_t i = 0; i < n; i++) {
         struct sent *s = fake_alloc(sizeof *s);
@@ -581,6 +715,42 @@ const struct adit_path_api fake_path_api = {
     .size = sizeof(struct adit_path_api), .bind = path_bind, .unbind = path_unbind,
     .open = path_open, .hold = path_hold, .drop = path_drop, .tx = path_tx,
     .open_from = path_open_from,
+};
+
+static int32_t security_rx(struct adit_self *self, const struct adit_security_info *info,
+                           uint32_t protocol, const struct adit_addr *our,
+                           const struct adit_addr *peer, struct adit_frame **v, uint32_t n)
+{
+    struct fake_self *s = fake_self_of(self, "security->rx()");
+    if (!s || !info || !fake_vector_ok("security->rx()", v, n))
+        return ADIT_EINVAL;
+    ADIT_LIST_EACH(at, &N.ports) {
+        struct adit_port *p = ADIT_OF(at, struct adit_port, node);
+        if (p->protocol != protocol || p->self == s || !hears(&p->at, our))
+            continue;
+        struct assoc *a = assoc_get(s, info);
+        struct path *x = path_of(p, our, peer, &a->info);
+        x->assoc = a;
+        x->lent = true;
+        p->ops->rx(p->u, &x->path, v, n);
+        x->lent = false;
+        return 0;
+    }
+    return ADIT_ENOENT;
+}
+
+static void security_end(struct adit_self *self, const void *handle)
+{
+    struct fake_self *s = fake_self_of(self, "security->end()");
+    struct assoc *a = s ? assoc_of(s, handle) : NULL;
+    if (!a)
+        return;
+    a->ended = true;
+    fake_path_gone(&a->info, NULL);
+}
+
+const struct adit_security_api fake_security_api = {
+    .size = sizeof(struct adit_security_api), .rx = security_rx, .end = security_end,
 };
 
 /* ---- datagram paths: the test's side ------------------------------------------------------------ */
