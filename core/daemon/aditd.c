@@ -301,6 +301,7 @@ static void services(void)
         .link = &ses_link_api, .frame = &path_frame_api, .attr = &plug_attr_api,
         .request = &plug_request_api, .report = &ctl_report_api, .control = &plug_control_api,
         .config = &plug_config_api, .crypto = &crypto_api, .judge = &crypto_judge_api,
+        .security = &path_security_api,
     };
     plug_host(&host);
     path_on_flush(flush_tunnels, NULL);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "log/log.h"
+#include "path/path.h"
 #include "plugin/plug.h"
 #include "session/ses.h"
 
@@ -213,6 +214,9 @@ static void make(const struct item *it)
             inst_problem("tunnel '%s' does not serve: %s", it->name, plug_last_error(i));
     } else if (plug_inst_start(i)) {
         inst_problem("%s '%s' does not run: %s", kind, it->name, plug_last_error(i));
+    } else if (it->section->kind == ADIT_KIND_SECURITY &&
+               path_security(plug_self(i), plug_vtable(i))) {
+        inst_problem("%s '%s' does not protect: out of memory", kind, it->name);
     }
 }
 
@@ -243,6 +247,7 @@ static void remove_inst(struct plug_inst *i)
         return;
     }
     ses_forget(i);
+    path_security_off(self);    /* paths hear it while the instance still runs */
     plug_inst_stop(i);
     plug_inst_free(i);
 }
@@ -264,6 +269,11 @@ void inst_apply(const struct inst_plan *p)
         for (; at < p->count && p->item[at].section == s; at++)
             apply(&p->item[at]);
     }
+    const struct adit_self *bare = path_unprotected();
+    if (bare)
+        inst_problem("tunnel '%s' demands security and nothing is configured that gives it: nobody "
+                     "can connect. Add an entry to the section security (type: ipsec-ike), or set "
+                     "require-security: no", bare->name);
 }
 
 void inst_stop_all(void)

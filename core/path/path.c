@@ -1,7 +1,8 @@
 /* path.c - ports, paths and security layers.
  *
  * Knows:  which path a datagram belongs to, who holds it, what a port demands.
- * Leaves: sockets to path_sock, sending to path_tx.
+ * Leaves: sockets to path_sock, sending to path_tx, associations that are to be
+ *         begun to path_dial.
  *
  * A path that nobody holds lives only while its datagrams are handed on, so
  * that a flood from invented senders costs no memory.
@@ -25,8 +26,7 @@ ADIT_EVENT(ev_bound, "path.bound", ADIT_LOG_INFO, "A port for datagrams is open.
 
 struct path_stat path_stats;
 struct adit_node path_ports = { &path_ports, &path_ports };
-
-static struct adit_node layers = { &layers, &layers };
+struct adit_node path_layers = { &path_layers, &path_layers };
 static struct table paths;
 static struct path *spare;
 static uint32_t spare_count;
@@ -108,9 +108,11 @@ struct path *path_find(struct adit_port *port, struct path_assoc *assoc,
     if (!seed)
         crypto_random(&seed, sizeof seed);
     uint32_t hash = mix(port, assoc, our, peer);
+    /* a call that failed does not stand in the way of the next */
+    bool skip_gone = !assoc && port->flags & ADIT_PATH_SECURE;
     for (struct table_node *n = table_first(&paths, hash); n; n = table_next(&paths, n)) {
         struct path *p = ADIT_OF(n, struct path, node);
-        if (p->port == port && p->assoc == assoc &&
+        if (p->port == port && p->assoc == assoc && !(p->gone && skip_gone) &&
             memcmp(&p->pub.our, our, sizeof *our) == 0 &&
             memcmp(&p->pub.peer, peer, sizeof *peer) == 0)
             return p;
@@ -140,7 +142,7 @@ struct path *path_find(struct adit_port *port, struct path_assoc *assoc,
     return p;
 }
 
-static void assoc_unref(struct path_assoc *a)
+void path_assoc_unref(struct path_assoc *a)
 {
     if (--a->refs)
         return;
@@ -164,7 +166,7 @@ void path_idle(struct path *p)
     path_stats.paths--;
     if (p->assoc) {
         adit_list_del(&p->in_assoc);
-        assoc_unref(p->assoc);
+        path_assoc_unref(p->assoc);
     }
     path_port_unref(p->port);
     if (spare_count < MOST_SPARE) {
@@ -232,6 +234,7 @@ static void drop(struct adit_path *pub)
         return;
     if (--p->refs == 0) {
         path_stats.held--;
+        path_dial_drop(p);
         path_idle(p);
     }
 }
@@ -253,7 +256,8 @@ static void cover(struct path_layer *l, const struct adit_port *port)
 static int32_t refuse(const struct adit_port *port, int32_t code)
 {
     char at[ADDR_TEXT];
-    const char *what = port->protocol == ADIT_PROTO_GRE ? "GRE (protocol 47)" : "UDP";
+    const char *what = port->protocol == ADIT_PROTO_UDP ? "UDP" :
+                       port->protocol == ADIT_PROTO_GRE ? "GRE (protocol 47)" : "ESP (protocol 50)";
     addr_text(&port->at, at);
     if (code == ADIT_EADDRINUSE)
         return log_fail("path", code, "%s %s: the address is in use; another daemon serves it", what, at);
@@ -269,9 +273,10 @@ static int32_t bind_port(struct adit_self *self, uint32_t protocol, const struct
                          uint32_t flags, const struct adit_path_ops *ops, void *u,
                          struct adit_port **out)
 {
-    if ((protocol != ADIT_PROTO_UDP && protocol != ADIT_PROTO_GRE) || !ops || !out ||
+    bool both = protocol != ADIT_PROTO_GRE;         /* families */
+    if ((both && protocol != ADIT_PROTO_UDP && protocol != ADIT_PROTO_ESP) || !ops || !out ||
         ops->size < offsetof(struct adit_path_ops, rx) + sizeof ops->rx || !ops->rx ||
-        (protocol == ADIT_PROTO_GRE && at && at->family == ADIT_AF_IPV6))
+        (!both && at && at->family == ADIT_AF_IPV6))
         return ADIT_EINVAL;
     struct adit_port *port = calloc(1, sizeof *port);
     if (!port)
@@ -291,7 +296,7 @@ static int32_t bind_port(struct adit_self *self, uint32_t protocol, const struct
     int32_t rc = ADIT_ENOSYS;
     if (port->at.family != ADIT_AF_IPV6)
         rc = path_sock_open(&port->sock[0], port, AF_INET);
-    if (protocol == ADIT_PROTO_UDP && (port->at.family == ADIT_AF_IPV6 || (any && rc == 0))) {
+    if (both && (port->at.family == ADIT_AF_IPV6 || (any && rc == 0))) {
         int32_t rc6 = path_sock_open(&port->sock[1], port, AF_INET6);
         /* a host without IPv6 still serves every address that it has */
         if (!any || (rc6 && rc6 != ADIT_ENOSYS && rc6 != ADIT_EUNREACH))
@@ -307,7 +312,7 @@ static int32_t bind_port(struct adit_self *self, uint32_t protocol, const struct
     adit_list_add(&path_ports, &port->node);
     LOG_EVENT("path", &ev_bound, ADIT_KV_U("protocol", protocol), ADIT_KV_ADDR("at", &port->at),
               ADIT_KV_BOOL("secure", flags & ADIT_PATH_SECURE));
-    ADIT_LIST_EACH(n, &layers)
+    ADIT_LIST_EACH(n, &path_layers)
         cover(ADIT_OF(n, struct path_layer, node), port);
     *out = port;
     return 0;
@@ -341,9 +346,8 @@ struct adit_port *path_port(uint32_t protocol, const struct adit_addr *at)
 
 /* ---- calling ---------------------------------------------------------------------- */
 
-static int32_t open_path(struct adit_port *port, struct path_assoc *assoc,
-                         const struct adit_addr *our, const struct adit_addr *peer,
-                         struct adit_path **out)
+int32_t path_open(struct adit_port *port, struct path_assoc *assoc, const struct adit_addr *our,
+                  const struct adit_addr *peer, struct path **out)
 {
     if (!port || port->closed || !peer || !out ||
         (peer->family != ADIT_AF_IPV4 && peer->family != ADIT_AF_IPV6) ||
@@ -366,8 +370,9 @@ static int32_t open_path(struct adit_port *port, struct path_assoc *assoc,
     struct path *p = path_find(port, assoc, &from, &to, true);
     if (!p)
         return ADIT_ENOMEM;
-    *out = hold(&p->pub);
-    if (!assoc && p->refs == 1)
+    hold(&p->pub);
+    *out = p;
+    if (!assoc && !(port->flags & ADIT_PATH_SECURE) && p->refs == 1)
         path_sock_errors(&port->sock[to.family == ADIT_AF_IPV6], p);
     return 0;
 }
@@ -387,10 +392,13 @@ void path_gone(struct path *p)
 static int32_t api_open_from(struct adit_port *port, const struct adit_addr *our,
                              const struct adit_addr *peer, struct adit_path **out)
 {
+    struct path *p;
     if (port && port->flags & ADIT_PATH_SECURE)
-        return log_fail("path", ADIT_EDENIED,
-                        "a clear path was asked for at a port that demands security");
-    return open_path(port, NULL, our, peer, out);
+        return path_dial(port, our, peer, out);
+    int32_t rc = out ? path_open(port, NULL, our, peer, &p) : ADIT_EINVAL;
+    if (!rc)
+        *out = &p->pub;
+    return rc;
 }
 
 static int32_t api_open(struct adit_port *port, const struct adit_addr *peer, struct adit_path **out)
@@ -401,6 +409,10 @@ static int32_t api_open(struct adit_port *port, const struct adit_addr *peer, st
 static void api_tx(struct adit_path *pub, struct adit_frame **v, uint32_t n)
 {
     struct path *p = PATH_OF(pub);
+    if (p->dial && n <= ADIT_VECTOR) {
+        path_dial_tx(p, v, n);
+        return;
+    }
     if (p->gone || p->port->closed || (p->port->flags & ADIT_PATH_SECURE && !p->assoc) ||
         n > ADIT_VECTOR) {
         path_stats.tx_dropped += n;
@@ -416,7 +428,7 @@ static void api_tx(struct adit_path *pub, struct adit_frame **v, uint32_t n)
 
 static struct path_layer *layer_of(const struct adit_self *self)
 {
-    ADIT_LIST_EACH(n, &layers)
+    ADIT_LIST_EACH(n, &path_layers)
         if (ADIT_OF(n, struct path_layer, node)->self == self)
             return ADIT_OF(n, struct path_layer, node);
     return NULL;
@@ -456,6 +468,36 @@ static struct path_assoc *assoc_make(struct path_layer *l, const struct adit_sec
     return a;
 }
 
+struct path_assoc *path_assoc_get(struct path_layer *l, const struct adit_security_info *info)
+{
+    struct path_assoc *a = assoc_of(l, info->handle);
+    if (a || (a = assoc_make(l, info)))
+        a->refs++;
+    return a;
+}
+
+void path_secure(struct path *p, struct path_assoc *a)
+{
+    table_del(&paths, &p->node);
+    adit_list_add(&a->paths, &p->in_assoc);
+    a->refs++;
+    a->used = true;
+    p->assoc = a;
+    p->pub.security = &a->info;
+    table_add(&paths, mix(p->port, a, &p->pub.our, &p->pub.peer), &p->node);
+    measure(p);
+}
+
+const struct adit_self *path_unprotected(void)
+{
+    if (!adit_list_empty(&path_layers))
+        return NULL;
+    ADIT_LIST_EACH(n, &path_ports)
+        if (ADIT_OF(n, struct adit_port, node)->flags & ADIT_PATH_SECURE)
+            return ADIT_OF(n, struct adit_port, node)->self;
+    return NULL;
+}
+
 int32_t path_security(struct adit_self *self, const struct adit_security *sec)
 {
     if (!sec || !sec->tx)
@@ -468,7 +510,7 @@ int32_t path_security(struct adit_self *self, const struct adit_security *sec)
     l->self = self;
     l->sec = sec;
     adit_hash_init(&l->assocs, l->buckets, PATH_ASSOC_BITS);
-    adit_list_add(&layers, &l->node);
+    adit_list_add(&path_layers, &l->node);
     ADIT_LIST_EACH(n, &path_ports)
         cover(l, ADIT_OF(n, struct adit_port, node));
     return 0;
@@ -498,7 +540,7 @@ static void assoc_end(struct path_assoc *a)
         }
     }
     a->layer = NULL;            /* nobody is told that it is unused */
-    assoc_unref(a);
+    path_assoc_unref(a);
 }
 
 void path_security_end(struct adit_self *self, const void *handle)
@@ -514,6 +556,7 @@ void path_security_off(struct adit_self *self)
     struct path_layer *l = layer_of(self);
     if (!l)
         return;
+    path_dial_off(l);
     for (uint32_t i = 0; i <= l->assocs.mask; i++)
         while (!adit_list_empty(&l->buckets[i]))
             assoc_end(ADIT_OF(l->buckets[i].next, struct path_assoc, node));
@@ -529,10 +572,9 @@ void path_deliver(struct adit_port *port, struct adit_self *self,
     if (!l || !info || port->closed || n == 0 || n > ADIT_VECTOR)
         return;
     struct adit_addr o = plain_addr(our), r = plain_addr(peer);
-    struct path_assoc *a = assoc_of(l, info->handle);
-    if (!a && !(a = assoc_make(l, info)))
+    struct path_assoc *a = path_assoc_get(l, info);
+    if (!a)
         return;
-    a->refs++;
     struct path *p = path_find(port, a, &o, &r, true);
     if (p) {
         path_stats.rx_datagrams += n;
@@ -541,7 +583,7 @@ void path_deliver(struct adit_port *port, struct adit_self *self,
         p->busy--;
         path_idle(p);
     }
-    assoc_unref(a);
+    path_assoc_unref(a);
 }
 
 int32_t path_open_secure(struct adit_port *port, struct adit_self *self,
@@ -549,16 +591,36 @@ int32_t path_open_secure(struct adit_port *port, struct adit_self *self,
                          const struct adit_addr *peer, struct adit_path **out)
 {
     struct path_layer *l = layer_of(self);
-    if (!l || !info)
+    struct path *p;
+    if (!l || !info || !out)
         return ADIT_EINVAL;
-    struct path_assoc *a = assoc_of(l, info->handle);
-    if (!a && !(a = assoc_make(l, info)))
+    struct path_assoc *a = path_assoc_get(l, info);
+    if (!a)
         return ADIT_ENOMEM;
-    a->refs++;
-    int32_t rc = open_path(port, a, our, peer, out);
-    assoc_unref(a);
+    int32_t rc = path_open(port, a, our, peer, &p);
+    path_assoc_unref(a);
+    if (!rc)
+        *out = &p->pub;
     return rc;
 }
+
+static int32_t api_rx(struct adit_self *self, const struct adit_security_info *info,
+                      uint32_t protocol, const struct adit_addr *our, const struct adit_addr *peer,
+                      struct adit_frame **v, uint32_t n)
+{
+    if (!info || info->size < offsetof(struct adit_security_info, handle) + sizeof info->handle ||
+        !layer_of(self) || n > ADIT_VECTOR)
+        return ADIT_EINVAL;
+    struct adit_port *port = path_port(protocol, our);
+    if (!port || port->self == self)
+        return ADIT_ENOENT;
+    path_deliver(port, self, info, our, peer, v, n);
+    return 0;
+}
+
+const struct adit_security_api path_security_api = {
+    .size = sizeof path_security_api, .rx = api_rx, .end = path_security_end
+};
 
 const struct adit_path_api path_api = {
     .size = sizeof path_api, .bind = bind_port, .unbind = unbind, .open = api_open, .hold = hold,

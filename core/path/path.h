@@ -1,7 +1,7 @@
 /* path.h - datagram paths: sockets, batches, offloads, and whom a datagram came
  * through (host.h, struct adit_path_api).
  *
- * Knows:  UDP with GSO and GRO, raw GRE, which address was called.
+ * Knows:  UDP with GSO and GRO, raw GRE and ESP, which address was called.
  * Leaves: what the datagrams mean; the loop watches the descriptors.
  */
 #ifndef PATH_H
@@ -34,10 +34,27 @@ const struct path_stat *path_stat(void);
  *     path_deliver(port, self, &info, &our, &peer, v, n);     // opened datagrams
  *       -> sec->tx(self, info, path, v, n)  // what leaves on such a path
  *     path_security_end(self, info.handle); // the association is gone
+ *     P->open(port, &peer, &path);          // of a port that demands security
+ *       -> sec->begin(self, req, path)      // while the path waits for request->done()
  *
  * `info` is copied; associations are known by their handle. */
+extern const struct adit_security_api path_security_api;
 int32_t path_security(struct adit_self *self, const struct adit_security *sec);
 void path_security_off(struct adit_self *self);         /* every association ends */
+/* A port that demands security while there is no layer at all: whose it is;
+ * NULL: none. */
+const struct adit_self *path_unprotected(void);
+
+/* How a layer is asked for an association: core/plugin's requests, unless a test
+ * says otherwise. done() comes once, maybe before begin() returns. */
+struct path_asks {
+    int32_t (*begin)(struct adit_self *self, const struct adit_security *sec,
+                     const struct adit_path *path,
+                     void (*done)(void *u, int32_t status, const void *answer), void *u,
+                     adit_request *req);
+    void (*cancel)(adit_request req);
+};
+void path_asks(const struct path_asks *a);      /* NULL: core/plugin's */
 /* DATA PATH: at most ADIT_VECTOR datagrams of one peer. */
 void path_deliver(struct adit_port *port, struct adit_self *self,
                   const struct adit_security_info *info, const struct adit_addr *our,

@@ -47,6 +47,8 @@ struct path_assoc {
     bool ended;
 };
 
+struct path_dial;               /* an association that a path waits for */
+
 #define PATH_ASSOC_BITS 10u
 
 struct path_layer {
@@ -68,7 +70,9 @@ struct path {
     uint32_t busy;              /* inside a delivery */
     bool gone;
     struct adit_port *port;
-    struct path_assoc *assoc;   /* NULL: clear */
+    struct path_assoc *assoc;   /* NULL: clear, or not yet */
+    struct path_dial *dial;     /* NULL: waits for nothing */
+    bool dialled;               /* the association was begun for it */
     /* receiving: frames of this batch, as numbers + 1 */
     uint32_t first, last;
     struct path *touched;
@@ -84,7 +88,7 @@ struct path {
 #define PATH_OF(p) ((struct path *)(void *)(p))         /* pub is first */
 
 extern struct path_stat path_stats;
-extern struct adit_node path_ports;
+extern struct adit_node path_ports, path_layers;
 
 /* path.c */
 struct path *path_find(struct adit_port *port, struct path_assoc *assoc,
@@ -95,6 +99,14 @@ bool path_refuses_clear(struct adit_port *port, const struct adit_addr *our,
                         const struct adit_addr *peer, uint32_t n);
 void path_gone(struct path *p);                 /* tells whoever holds it */
 void path_port_unref(struct adit_port *port);
+/* A held path from a port to a peer. assoc NULL: clear, or for path_dial(). */
+int32_t path_open(struct adit_port *port, struct path_assoc *assoc, const struct adit_addr *our,
+                  const struct adit_addr *peer, struct path **out);
+/* The association of a handle, with a reference; NULL: no memory. */
+struct path_assoc *path_assoc_get(struct path_layer *l, const struct adit_security_info *info);
+void path_assoc_unref(struct path_assoc *a);
+/* A path that waited leaves under this association from now on. */
+void path_secure(struct path *p, struct path_assoc *a);
 void path_flush(void);
 
 /* path_sock.c: sockets, batches in */
@@ -108,6 +120,13 @@ uint32_t path_route(const struct adit_addr *peer, struct adit_addr *our);
 void path_sock_errors(struct path_sock *s, struct path *p);
 /* Waits a little for room in a full socket; false: not any more. */
 bool path_sock_wait(const struct path_sock *s);
+
+/* path_dial.c: paths that wait for their association */
+int32_t path_dial(struct adit_port *port, const struct adit_addr *our, const struct adit_addr *peer,
+                  struct adit_path **out);
+void path_dial_tx(struct path *p, struct adit_frame **v, uint32_t n);
+void path_dial_drop(struct path *p);            /* nobody holds it any more */
+void path_dial_off(struct path_layer *l);       /* that layer ends */
 
 /* path_tx.c: batches out */
 void path_tx_prepare(struct path *p);

@@ -1,6 +1,6 @@
 /* path_sock.c - sockets, and batches of datagrams that come in.
  *
- * Knows:  recvmmsg, UDP_GRO, packet info, the raw socket's IP header.
+ * Knows:  recvmmsg, UDP_GRO, packet info, the raw sockets' IP header.
  * Leaves: whose path it is to path.c.
  */
 #include "path/path_int.h"
@@ -116,7 +116,8 @@ static bool read_ctl(const struct path_sock *s, struct msghdr *m, struct adit_ad
     return known;
 }
 
-/* The raw socket gives the IP header too (raw(7)); fragments are whole again. */
+/* A raw socket of IPv4 gives the IP header too (raw(7)), one of IPv6 does not
+ * (ipv6(7), RFC 3542 section 3); fragments are whole again. */
 static bool skip_ip(uint8_t **data, uint32_t *len)
 {
     const uint8_t *p = *data;
@@ -183,11 +184,12 @@ static void take(struct path_sock *s, uint32_t i, struct path **last)
     addr_of_sa((const struct sockaddr *)&rx.from[i], &peer);
     if (m->msg_flags & (MSG_TRUNC | MSG_CTRUNC) || peer.family == ADIT_AF_NONE ||
         !read_ctl(s, m, &our, &segment) ||
-        (port->protocol == ADIT_PROTO_GRE ? !skip_ip(&data, &len) : peer.port == 0)) {
+        (port->protocol == ADIT_PROTO_UDP ? peer.port == 0 :
+         s->family == AF_INET && !skip_ip(&data, &len))) {
         path_stats.rx_bad++;
         return;
     }
-    peer = addr_of(peer.ip, s->family, port->protocol == ADIT_PROTO_GRE ? 0 : peer.port, peer.zone);
+    peer = addr_of(peer.ip, s->family, port->protocol == ADIT_PROTO_UDP ? peer.port : 0, peer.zone);
     if (segment == 0 || segment > len)
         segment = len;
     uint32_t n = segment ? (len + segment - 1) / segment : 1;
@@ -360,7 +362,7 @@ static int bind_to(struct path_sock *s, struct adit_port *port)
         a->sin6_port = htons(port->at.port);
         len = sizeof *a;
     }
-    if (port->protocol == ADIT_PROTO_GRE && port->at.family == ADIT_AF_NONE)
+    if (port->protocol != ADIT_PROTO_UDP && port->at.family == ADIT_AF_NONE)
         return 0;               /* hears every address as it is */
     if (bind(s->fd, (struct sockaddr *)&sa, len))
         return -1;

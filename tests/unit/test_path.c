@@ -333,7 +333,7 @@ END_TEST
 /* ---- a security layer by hand ---- */
 
 static struct {
-    uint32_t covers, frames, unused;
+    uint32_t covers, frames, unused, first;     /* first: octet of the first frame */
     const void *handle;
 } layer;
 
@@ -346,7 +346,9 @@ static int32_t l_cover(struct adit_self *self, uint32_t protocol, const struct a
 static void l_tx(struct adit_self *self, const struct adit_security_info *info,
                  const struct adit_path *path, struct adit_frame **v, uint32_t n)
 {
-    (void)self; (void)v; (void)path;
+    (void)self; (void)path;
+    if (!layer.frames)
+        layer.first = v[0]->data[0];
     layer.frames += n;
     layer.handle = info->handle;
 }
@@ -402,6 +404,267 @@ START_TEST(a_security_layer_under_a_port)
     ck_assert_uint_eq(layer.unused, 1);
     path_security_off(&self);
     P->unbind(a.port);
+}
+END_TEST
+
+/* host->security, by the port that is bound there */
+START_TEST(what_a_layer_opened_finds_its_port)
+{
+    static const struct adit_security sec = { .size = sizeof sec, .cover = l_cover, .tx = l_tx,
+                                              .unused = l_unused };
+    struct adit_self self = { .size = sizeof self, .name = "ipsec" }, other = self;
+    const struct adit_security_api *S = &path_security_api;
+    struct end a, own;
+    up(&a, "127.0.0.1:0", ADIT_PATH_SECURE);
+    struct adit_addr our = where_is(&a, "127.0.0.1", NULL), peer = at("192.0.2.1:1701"), off = our;
+    struct adit_security_info one = { .size = sizeof one, .handle = &a }, two = one;
+    two.handle = &own;
+    make(0, 9);
+    ck_assert_int_eq(S->rx(&self, &one, ADIT_PROTO_UDP, &our, &peer, vec, 1), ADIT_EINVAL);
+    ck_assert_ptr_null(path_unprotected());             /* nobody's port: it has no name */
+    ck_assert_int_eq(path_security(&self, &sec), 0);
+    ck_assert_int_eq(S->rx(&self, &one, ADIT_PROTO_UDP, &our, &peer, vec, 1), 0);
+    ck_assert_uint_eq(a.frames, 1);
+    off.port ^= 1;
+    ck_assert_int_eq(S->rx(&self, &one, ADIT_PROTO_UDP, &off, &peer, vec, 1), ADIT_ENOENT);
+    ck_assert_int_eq(S->rx(&self, &one, ADIT_PROTO_GRE, &our, &peer, vec, 1), ADIT_ENOENT);
+    ck_assert_int_eq(S->rx(&other, &one, ADIT_PROTO_UDP, &our, &peer, vec, 1), ADIT_EINVAL);
+    ck_assert_int_eq(S->rx(&self, NULL, ADIT_PROTO_UDP, &our, &peer, vec, 1), ADIT_EINVAL);
+    /* two clients behind one NAT, from the same port: two paths */
+    a.hold = P->hold;
+    ck_assert_int_eq(S->rx(&self, &one, ADIT_PROTO_UDP, &our, &peer, vec, 1), 0);
+    struct adit_path *first = a.held;
+    a.held = NULL;
+    ck_assert_int_eq(S->rx(&self, &two, ADIT_PROTO_UDP, &our, &peer, vec, 1), 0);
+    struct adit_path *second = a.held;
+    ck_assert_ptr_ne(first, second);
+    ck_assert_ptr_eq(first->security->handle, &a);
+    ck_assert_ptr_eq(second->security->handle, &own);
+    S->end(&self, &own);
+    ck_assert_uint_eq(a.gone, 1);
+    ck_assert_ptr_null(a.held);
+    S->end(&self, &own);                                /* unknown by now */
+    S->end(&other, &a);
+    P->drop(first);
+    ck_assert_uint_eq(layer.unused, 1);
+    /* a layer's own ports are not covered, and get nothing from it */
+    struct adit_addr any = at("127.0.0.1:0");
+    memset(&own, 0, sizeof own);
+    layer.covers = 0;
+    ck_assert_int_eq(P->bind(&self, ADIT_PROTO_UDP, &any, 0, &ops, &own, &own.port), 0);
+    ck_assert_uint_eq(layer.covers, 0);
+    our = where_is(&own, "127.0.0.1", NULL);
+    ck_assert_int_eq(S->rx(&self, &one, ADIT_PROTO_UDP, &our, &peer, vec, 1), ADIT_ENOENT);
+    P->unbind(own.port);
+    path_security_off(&self);
+    P->unbind(a.port);
+    ck_assert_uint_eq(path_stat()->paths, 0);
+}
+END_TEST
+
+/* ---- calls through a security layer ---- */
+
+static struct asked {
+    uint32_t begun, cancelled;
+    bool at_once;               /* the answer comes inside begin() */
+    void (*done)(void *u, int32_t status, const void *answer);
+    void *u;
+    struct adit_addr our, peer;
+    int32_t code;
+} asked;
+static struct adit_security_info answer_info = { .size = sizeof answer_info, .overhead = 64,
+                                                 .handle = &asked };
+
+static int32_t a_begin(struct adit_self *self, const struct adit_security *sec,
+                       const struct adit_path *path,
+                       void (*done)(void *u, int32_t status, const void *answer), void *u,
+                       adit_request *req)
+{
+    (void)self; (void)sec;
+    if (asked.code)
+        return asked.code;
+    asked.begun++;
+    asked.done = done;
+    asked.u = u;
+    asked.our = path->our;
+    asked.peer = path->peer;
+    ck_assert_ptr_null(path->security);
+    *req = asked.begun;
+    if (asked.at_once)
+        done(u, 0, &answer_info);
+    return 0;
+}
+static void a_cancel(adit_request req)
+{
+    ck_assert_uint_eq(req, asked.begun);
+    asked.cancelled++;
+    asked.done(asked.u, ADIT_ECANCELED, NULL);
+}
+static void l_begin(struct adit_self *self, uint64_t req, const struct adit_path *path)
+{
+    (void)self; (void)req; (void)path;
+}
+
+static const struct path_asks asks = { a_begin, a_cancel };
+static const struct adit_security calls = { .size = sizeof calls, .cover = l_cover, .tx = l_tx,
+                                            .begin = l_begin, .unused = l_unused };
+
+/* The round ends. */
+static void round_over(void)
+{
+    loop_timer_set(limit, 1);
+    loop_run();
+}
+
+START_TEST(a_call_waits_for_its_association)
+{
+    for (int at_once = 0; at_once < 2; at_once++) {
+        struct adit_self self = { .size = sizeof self, .name = "ipsec" };
+        struct adit_addr peer = at("127.0.0.9:1701");
+        struct adit_path *p, *q;
+        struct end a;
+        memset(&layer, 0, sizeof layer);
+        asked = (struct asked){ .at_once = at_once };
+        path_asks(&asks);
+        ck_assert_int_eq(path_security(&self, &calls), 0);
+        up(&a, "127.0.0.1:0", ADIT_PATH_SECURE);
+        ck_assert_int_eq(P->open(a.port, &peer, &p), 0);
+        uint32_t mtu = p->mtu;
+        ck_assert_uint_eq(asked.begun, 1);
+        ck_assert_uint_eq(asked.our.port, where_is(&a, "127.0.0.1", NULL).port);
+        ck_assert_mem_eq(&asked.peer, &p->peer, sizeof p->peer);
+        ck_assert_ptr_null(p->security);
+        uint64_t dropped = path_stat()->tx_dropped;
+        for (uint32_t i = 0; i < 6; i++) {
+            make(i, 50 + i);
+            P->tx(p, vec + i, 1);
+            memset(buf[i], 0, sizeof buf[i]);           /* ours again */
+        }
+        ck_assert_uint_eq(layer.frames, 0);
+        ck_assert_uint_eq(path_stat()->tx_dropped - dropped, 2);
+        /* a second call to the same place waits for the same */
+        ck_assert_int_eq(P->open(a.port, &peer, &q), 0);
+        ck_assert_ptr_eq(p, q);
+        ck_assert_uint_eq(asked.begun, 1);
+        P->drop(q);
+        if (!at_once)
+            asked.done(asked.u, 0, &answer_info);
+        ck_assert_ptr_null(p->security);                /* not before the round ends */
+        round_over();
+        ck_assert_ptr_nonnull(p->security);
+        ck_assert_ptr_eq(p->security->handle, &asked);
+        ck_assert_uint_eq(p->mtu, mtu - 64);
+        ck_assert_uint_eq(layer.frames, 4);
+        ck_assert_uint_eq(layer.first, 1);
+        P->tx(p, vec, 1);
+        ck_assert_uint_eq(layer.frames, 5);
+        /* what comes through it is of this very path */
+        make(0, 7);
+        ck_assert_int_eq(path_security_api.rx(&self, &answer_info, ADIT_PROTO_UDP, &p->our, &p->peer,
+                                              vec, 1), 0);
+        ck_assert_ptr_eq(a.last, p);
+        /* and a later call takes the association that is there */
+        ck_assert_int_eq(P->open(a.port, &peer, &q), 0);
+        ck_assert_ptr_eq(p, q);
+        ck_assert_uint_eq(asked.begun, 1);
+        P->drop(q);
+        P->drop(p);
+        ck_assert_uint_eq(layer.unused, 1);
+        ck_assert_uint_eq(path_stat()->paths, 0);
+        path_security_off(&self);
+        P->unbind(a.port);
+    }
+}
+END_TEST
+
+START_TEST(a_call_that_gets_no_association_is_gone)
+{
+    struct adit_self self = { .size = sizeof self, .name = "ipsec" };
+    struct adit_addr peer = at("127.0.0.9:1701");
+    struct adit_path *q;
+    struct end a;
+    asked = (struct asked){ 0 };
+    path_asks(&asks);
+    ck_assert_int_eq(path_security(&self, &calls), 0);
+    up(&a, "127.0.0.1:0", ADIT_PATH_SECURE);
+    ck_assert_int_eq(P->open(a.port, &peer, &a.held), 0);
+    make(0, 50);
+    P->tx(a.held, vec, 1);
+    asked.done(asked.u, ADIT_ETIMEDOUT, NULL);
+    ck_assert_uint_eq(a.gone, 0);
+    /* whoever calls again at once gets an attempt of his own when this one is over */
+    round_over();
+    ck_assert_uint_eq(a.gone, 1);
+    ck_assert_ptr_null(a.held);
+    round_over();
+    ck_assert_uint_eq(a.gone, 1);
+    ck_assert_uint_eq(path_stat()->paths, 0);
+
+    /* a failed one that is still held does not stand in the way of the next */
+    ck_assert_int_eq(P->open(a.port, &peer, &q), 0);
+    asked.done(asked.u, ADIT_EAUTH, NULL);
+    round_over();
+    ck_assert_uint_eq(a.gone, 2);
+    P->tx(q, vec, 1);
+    ck_assert_int_eq(P->open(a.port, &peer, &a.held), 0);
+    ck_assert_ptr_ne(q, a.held);
+    ck_assert_uint_eq(asked.begun, 3);
+    P->drop(q);
+
+    /* dropped first: cancelled, and nobody hears of it */
+    P->drop(a.held);
+    a.held = NULL;
+    ck_assert_uint_eq(asked.cancelled, 1);
+    round_over();
+    ck_assert_uint_eq(a.gone, 2);
+    ck_assert_uint_eq(path_stat()->paths, 0);
+
+    /* dropped between the answer and the end of the round: the layer may end it */
+    layer.unused = 0;
+    ck_assert_int_eq(P->open(a.port, &peer, &q), 0);
+    asked.done(asked.u, 0, &answer_info);
+    P->drop(q);
+    ck_assert_uint_eq(layer.unused, 1);
+    ck_assert_uint_eq(asked.cancelled, 1);
+
+    /* the association ends before the round does */
+    ck_assert_int_eq(P->open(a.port, &peer, &a.held), 0);
+    asked.done(asked.u, 0, &answer_info);
+    path_security_end(&self, answer_info.handle);
+    round_over();
+    ck_assert_uint_eq(a.gone, 3);
+
+    /* the layer could not even be asked */
+    asked.code = ADIT_ESTATE;
+    ck_assert_int_eq(P->open(a.port, &peer, &q), ADIT_ESTATE);
+    asked.code = 0;
+    ck_assert_uint_eq(path_stat()->paths, 0);
+
+    /* the layer ends under two calls, one of them answered */
+    struct adit_path *r;
+    struct adit_addr other = at("127.0.0.10:1701");
+    ck_assert_int_eq(P->open(a.port, &other, &r), 0);
+    asked.done(asked.u, 0, &answer_info);
+    ck_assert_int_eq(P->open(a.port, &peer, &q), 0);
+    path_security_off(&self);
+    ck_assert_uint_eq(asked.cancelled, 2);
+    round_over();
+    ck_assert_uint_eq(a.gone, 5);
+    P->drop(q);
+    P->drop(r);
+    ck_assert_uint_eq(path_stat()->paths, 0);
+
+    /* a port that closes meanwhile */
+    ck_assert_int_eq(path_security(&self, &calls), 0);
+    ck_assert_int_eq(P->open(a.port, &peer, &q), 0);
+    P->unbind(a.port);
+    asked.done(asked.u, 0, &answer_info);
+    round_over();
+    ck_assert_uint_eq(a.gone, 5);
+    P->drop(q);
+    path_security_off(&self);
+    ck_assert_uint_eq(path_stat()->paths, 0);
+    ck_assert_uint_eq(path_stat()->held, 0);
 }
 END_TEST
 
@@ -511,6 +774,42 @@ START_TEST(raw_gre)
 }
 END_TEST
 
+START_TEST(raw_esp_of_both_families)
+{
+    if (geteuid() != 0)
+        return;
+    static const struct { const char *our, *peer; } rows[] = { { "127.0.0.1", "127.0.0.2" },
+                                                               { "::1", "::1" } };
+    for (int k = 0; k < 2; k++) {
+        struct end a;
+        struct adit_addr l = at(rows[k].our), m = at(rows[k].peer), none = { 0 };
+        memset(&a, 0, sizeof a);
+        if (P->bind(NULL, ADIT_PROTO_ESP, &none, 0, &ops, &a, &a.port))
+            return;
+        struct adit_path *p;
+        if (P->open_from(a.port, &l, &m, &p)) {         /* no IPv6 here */
+            P->unbind(a.port);
+            continue;
+        }
+        ck_assert_uint_eq(p->our.port + p->peer.port, 0);
+        for (uint32_t i = 0; i < 64; i++)
+            make(i, 100 + i);
+        P->tx(p, vec, 64);
+        run_until(&a, 64);
+        ck_assert_uint_eq(a.frames, 64);
+        for (uint32_t i = 0; i < 64; i++) {
+            ck_assert_uint_eq(a.len[i], 100 + i);
+            ck_assert_uint_eq(a.first[i], i + 1);
+        }
+        ck_assert(addr_same_host(&a.our, &m));
+        ck_assert(addr_same_host(&a.peer, &l));
+        ck_assert_uint_eq(a.our.port + a.peer.port, 0);
+        P->drop(p);
+        P->unbind(a.port);
+    }
+}
+END_TEST
+
 /* ---- frames that stay ---- */
 
 static uint8_t *watched;
@@ -555,8 +854,10 @@ static Suite *suite(void)
         a_vector_arrives_whole_and_in_order, sizes_of_every_kind, too_long_is_dropped_alone,
         the_called_address_answers, unknown_senders_leave_nothing, peers_are_kept_apart,
         clear_is_refused_where_security_is_demanded, a_security_layer_under_a_port,
+        what_a_layer_opened_finds_its_port, a_call_waits_for_its_association,
+        a_call_that_gets_no_association_is_gone,
         a_call_that_nobody_takes_is_gone, ports_in_use_and_addresses_of_others,
-        a_held_path_outlives_its_port, ipv6_paths, raw_gre,
+        a_held_path_outlives_its_port, ipv6_paths, raw_gre, raw_esp_of_both_families,
         dropped_frames_keep_their_bytes_until_the_flush, NULL
     };
     Suite *s = suite_create("path");
