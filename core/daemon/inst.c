@@ -272,7 +272,7 @@ void inst_apply(const struct inst_plan *p)
     const struct adit_self *bare = path_unprotected();
     if (bare)
         inst_problem("tunnel '%s' demands security and nothing is configured that gives it: nobody "
-                     "can connect. Add an entry to the section security (type: ipsec-ike), or set "
+                     "can connect. Add an entry to the section security (type: ipsec), or set "
                      "require-security: no", bare->name);
 }
 

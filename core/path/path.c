@@ -336,7 +336,7 @@ struct adit_port *path_port(uint32_t protocol, const struct adit_addr *at)
         struct adit_port *p = ADIT_OF(n, struct adit_port, node);
         if (p->protocol != protocol || p->at.port != at->port)
             continue;
-        if (p->at.family == ADIT_AF_NONE)
+        if (path_any(&p->at) && (!p->at.family || p->at.family == at->family))
             any = p;
         else if (addr_same_host(&p->at, at))
             return p;
@@ -359,7 +359,7 @@ int32_t path_open(struct adit_port *port, struct path_assoc *assoc, const struct
     uint32_t mtu = path_route(&to, &from);
     if (!mtu)
         return ADIT_EUNREACH;
-    if (port->at.family != ADIT_AF_NONE)
+    if (!path_any(&port->at))
         from = port->at;
     if (our && our->family == to.family)
         from = *our;

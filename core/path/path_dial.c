@@ -139,7 +139,7 @@ int32_t path_dial(struct adit_port *port, const struct adit_addr *our, const str
     if (!l)
         return log_fail("path", ADIT_EDENIED,
                         "this call demands security and nothing is configured that could give it; "
-                        "add an entry to the section security (type: ipsec-ike), or let the call do "
+                        "add an entry to the section security (type: ipsec), or let the call do "
                         "without (require-security: no)");
     int32_t rc = path_open(port, NULL, our, peer, &p);
     if (rc)

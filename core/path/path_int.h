@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <adit/list.h>
 #include "base/table.h"
@@ -84,6 +85,13 @@ struct path {
     uint32_t gso_most;          /* longer segments do not leave by GSO */
     uint64_t gso_again_ms;      /* until then */
 };
+
+/* Every address, of one family maybe: 0.0.0.0 and :: are none of a host's. */
+static inline bool path_any(const struct adit_addr *a)
+{
+    static const uint8_t zero[16];
+    return a->family == ADIT_AF_NONE || memcmp(a->ip, zero, sizeof zero) == 0;
+}
 
 #define PATH_OF(p) ((struct path *)(void *)(p))         /* pub is first */
 

@@ -393,7 +393,7 @@ int32_t path_sock_open(struct path_sock *s, struct adit_port *port, sa_family_t 
     s->family = family;
     /* bound to one address, nobody needs to be told which one was called; a
      * link-local or multicast one tells the interface or too little */
-    s->any = port->at.family == ADIT_AF_NONE || port->at.zone ||
+    s->any = path_any(&port->at) || port->at.zone ||
              (port->at.family == ADIT_AF_IPV4 ? port->at.ip[0] >= 224 : port->at.ip[0] >= 0xfe);
     s->fd = socket(family, (udp ? SOCK_DGRAM : SOCK_RAW) | SOCK_CLOEXEC | SOCK_NONBLOCK,
                    udp ? 0 : (int)port->protocol);
