@@ -85,6 +85,10 @@ struct sad *sad_new(const struct sad_ops *ops, void *u, OSSL_LIB_CTX *lib, uint6
                     uint64_t grace_ms);
 void sad_free(struct sad *s);                   /* every association ends; gone() is said */
 
+/* Pairs that are added from now on keep a copy of their key material (wiped with
+ * them), for `adit ipsec export-wireshark`; not done unless asked for. */
+void sad_keep_keys(struct sad *s, bool keep);
+
 /* A random SPI above 255 that nobody uses, reserved until sad_pair_add() or
  * sad_spi_drop(). 0: none could be had. */
 uint32_t sad_spi_new(struct sad *s);
@@ -149,6 +153,7 @@ struct sad_pair_view {
     uint64_t since_ms, soft_at_ms, hard_at_ms, bytes_in, bytes_out;     /* at: 0 never */
     uint64_t owner;
     bool sends, ending, initiator;
+    const uint8_t *keymat_in, *keymat_out;      /* NULL: not kept (sad_keep_keys) */
 };
 void sad_pair_view(const struct sad_pair *p, struct sad_pair_view *out);
 /* The next after `a` (NULL: the first); NULL: no more. Nothing may end meanwhile. */
