@@ -895,13 +895,12 @@ bool ike_sa_call(struct ike *k, struct adit_path *path, bool at_4500, const char
     if (k->sa_count >= k->conf.max_sas)
         return false;
     struct ike_sa *sa = ike_sa_new(k, path, at_4500, true);
-    struct ike_x *x = sa ? calloc(1, sizeof *x) : NULL;
+    struct ike_x *x = sa ? ike_main_x(sa) : NULL;
     if (!x) {
         if (sa)
             ike_sa_end(sa, ADIT_ENOMEM, "out of memory");
         return false;
     }
-    x->sa = sa;
     sa->x = x;
     if (want)
         snprintf(x->want, sizeof x->want, "%s", want);

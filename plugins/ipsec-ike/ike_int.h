@@ -370,6 +370,7 @@ struct adit_addr ike_our(const struct adit_path *path, bool at_4500);
 
 /* ---- ike_main.c ---- */
 
+struct ike_x *ike_main_x(struct ike_sa *sa);
 void ike_main_step(struct ike_sa *sa, enum ike_event ev, struct ike_rx *rx);
 void ike_main_first(struct ike *k, struct ike_rx *rx);
 void ike_main_rx(struct ike_sa *sa, struct ike_rx *rx);

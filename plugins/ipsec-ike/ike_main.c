@@ -115,7 +115,7 @@ static bool work(struct ike_sa *sa, uint32_t steps)
     return ike_work(sa->k, &x->w, sa->auth, steps);
 }
 
-static struct ike_x *x_new(struct ike_sa *sa)
+struct ike_x *ike_main_x(struct ike_sa *sa)
 {
     struct ike_x *x = calloc(1, sizeof *x);
     if (x) {
@@ -615,7 +615,7 @@ static bool send_3(struct ike_sa *sa, struct ike_rx *rx)
 
 static bool take_3(struct ike_sa *sa, struct ike_rx *rx)
 {
-    struct ike_x *x = x_new(sa);
+    struct ike_x *x = ike_main_x(sa);
     if (!x)
         return false;
     vids_of(sa, &rx->m);        /* some announce DPD here */
