@@ -34,6 +34,7 @@ void mppe_init(struct mppe *m, const uint8_t start[16], uint32_t enc, bool state
     m->len = enc == ADIT_ENC_128 ? 16 : 8;
     m->salt = enc == ADIT_ENC_128 ? 0 : enc == ADIT_ENC_56 ? 1 : 3;
     m->stateless = stateless;
+    m->credit = MPPE_CREDIT;
     memcpy(m->start, start, m->len);
     mppe_key_from_sha(m->start, m->start, m->len, m->session);
     salt(m->session, m->salt);
@@ -148,6 +149,8 @@ static enum mppe_result open_stateless(struct mppe *m, uint16_t bits, uint8_t *d
          * that comes seems late, half a round or more was lost. */
         return undecipherable(m) == MPPE_LOST ? MPPE_LOST : MPPE_LATE;
     }
+    if (ahead > MPPE_NEAR && ahead > m->credit)
+        return MPPE_BAD;        /* somebody forges: enough was spent on it this second */
 
     uint8_t session[16], peek[PEEK] = { 0 };
     struct rc4 r;
@@ -155,8 +158,10 @@ static enum mppe_result open_stateless(struct mppe *m, uint16_t bits, uint8_t *d
     for (uint32_t i = 0; i < ahead; i++)
         change(m, session);
     mppe_step(m->start, session, m->len, m->salt, &r);
-    if (!try_open(&r, data, len, peek))
+    if (!try_open(&r, data, len, peek)) {
+        m->credit -= ahead < m->credit ? ahead : m->credit;
         return undecipherable(m);
+    }
     finish(&r, data, len, peek);
     memcpy(m->session, session, sizeof session);
     m->count = (uint16_t)((m->count + ahead + 1) % MPPE_COUNTS);

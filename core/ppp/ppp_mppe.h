@@ -21,6 +21,8 @@
 #define MPPE_FLAG_C 0x2000u     /* compressed, MPPC's */
 #define MPPE_FLAG_D 0x1000u     /* encrypted */
 #define MPPE_BAD_MAX 1600u      /* undecipherable packets in a row until MPPE_LOST */
+#define MPPE_NEAR    8u         /* packets ahead that are always tried */
+#define MPPE_CREDIT  4096u      /* key changes a second that may be in vain beyond that */
 
 enum mppe_result {
     MPPE_OK,
@@ -39,6 +41,8 @@ struct mppe {
     bool flush;                 /* sender: the peer asked for a reset */
     bool gap;                   /* receiver: packets are missing */
     uint32_t bad;               /* receiver: in a row */
+    uint32_t credit;            /* receiver, stateless: key changes that may still be in vain */
+    uint64_t credit_at;         /* when it was filled up, ms */
     uint64_t lost;              /* receiver: packets that never came */
     struct rc4 rc4;             /* stateful: the stream */
 };
@@ -53,6 +57,17 @@ uint32_t mppe_seal(struct mppe *m, struct adit_frame **v, uint32_t n);
 /* DATA PATH: decrypts one frame in place. Nothing of the state moves unless the
  * plain text looks like a datagram, so that forged packets do no harm. */
 enum mppe_result mppe_open(struct mppe *m, struct adit_frame *f);
+/* Stateless: to look at a packet that is n ahead costs n key changes, and who
+ * forges one pays nothing. What was in vain is taken from a credit; when it is
+ * used up, only packets that are near are looked at. The owner fills it up as
+ * time goes by; a full one reaches as far as the count does. */
+static inline void mppe_credit(struct mppe *m, uint64_t now_ms)
+{
+    if (now_ms - m->credit_at < 1000)
+        return;
+    m->credit_at = now_ms;
+    m->credit = MPPE_CREDIT;
+}
 void mppe_reset(struct mppe *m);    /* sender, stateful: the peer sent a Reset-Request */
 
 #endif

@@ -73,6 +73,8 @@ void ppp_rx(struct ppp *p, struct adit_frame **v, uint32_t n)
     p->depth++;
     p->heard_at = ppp_now(p);
     p->stat.rx_frames += n;
+    if (p->mppe_rx_on)
+        mppe_credit(&p->rx_mppe, p->heard_at);
 
     uint32_t from = 0, to = 0;  /* v[from] to v[to - 1] is the run */
     uint16_t run = 0;

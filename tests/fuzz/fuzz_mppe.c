@@ -46,7 +46,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     mppe_init(&tx, start, strengths[how & 3], stateless);
     mppe_init(&rx, start, strengths[how & 3], stateless);
     uint32_t lost = 0;
+    uint64_t now = 0;
     while (rd_left(&r) > 0) {
+        mppe_credit(&rx, now += 1000);
         uint8_t step = rd_u8(&r), buf[ADIT_ROOM + LEN + ADIT_ROOM];
         if (step > 3) {
             size_t n = step < rd_left(&r) ? step : rd_left(&r);

@@ -255,6 +255,53 @@ START_TEST(forged_packets_move_nothing)
 }
 END_TEST
 
+/* A packet of nonsense, `ahead` of what the receiver waits for. */
+static enum mppe_result forge(struct mppe *rx, uint32_t ahead)
+{
+    struct packet k;
+    uint32_t count = (rx->count + ahead) % MPPE_COUNTS;
+    packet(&k, ahead);
+    uint8_t *h = adit_frame_push(&k.f, 2);
+    h[0] = (uint8_t)(0x90 | count >> 8);
+    h[1] = (uint8_t)count;
+    return mppe_open(rx, &k.f);
+}
+
+START_TEST(forged_packets_cost_a_bounded_number_of_key_changes)
+{
+    struct mppe tx, rx;
+    struct packet k;
+    uint64_t now = 5000;
+    pair(&tx, &rx, ADIT_ENC_128, true);
+    for (uint32_t second = 0; second < 3; second++, now += 1000) {
+        uint32_t spent = 0, n;
+        mppe_credit(&rx, now);
+        for (n = 0; n < 300; n++) {
+            uint32_t before = rx.bad;
+            ck_assert_int_eq(forge(&rx, 2047), MPPE_BAD);
+            spent += rx.bad > before ? 2047 : 0;        /* it was tried */
+            mppe_credit(&rx, now + n);
+        }
+        ck_assert_uint_le(spent, MPPE_CREDIT + 2047);
+        /* the real ones are heard all the while, a few lost ones among them */
+        seal(&tx, &k, 1);
+        ck_assert_int_eq(mppe_open(&rx, &k.f), MPPE_OK);
+        for (uint32_t i = 0; i < MPPE_NEAR; i++)
+            seal(&tx, &k, 2);
+        seal(&tx, &k, 3);
+        ck_assert_int_eq(mppe_open(&rx, &k.f), MPPE_OK);
+        is_packet(&k, 3);
+    }
+    /* a second later a long loss is caught up with again */
+    mppe_credit(&rx, now);
+    for (uint32_t i = 0; i < 2047; i++)
+        seal(&tx, &k, 4);
+    seal(&tx, &k, 5);
+    ck_assert_int_eq(mppe_open(&rx, &k.f), MPPE_OK);
+    is_packet(&k, 5);
+}
+END_TEST
+
 START_TEST(stateful_recovers_at_a_flushed_packet)
 {
     /* loss of 1 to 700 packets, over flag packets and over the wrap */
@@ -381,6 +428,7 @@ static Suite *suite(void)
     Suite *s = unit_suite("ppp_mppe", (const TTest *const[]){
         session_keys_are_rfc3079s, stateless_catches_up_after_loss,
         L5_a_late_packet_is_dropped_and_the_stream_goes_on, forged_packets_move_nothing,
+        forged_packets_cost_a_bounded_number_of_key_changes,
         stateful_recovers_at_a_flushed_packet, stateful_understands_linux_after_a_reset,
         keys_that_parted_are_noticed, every_truncation_and_every_flag,
         a_vector_without_room_loses_only_that_frame, NULL });
