@@ -437,6 +437,8 @@ void ppp_net_start(struct ppp *p, const struct ppp_net *net)
         strong = 0;             /* W15: PAP and CHAP make no keys */
     else if (k->lm && memcmp(k->lm_key, zero, sizeof zero) == 0)
         strong &= ADIT_ENC_128;
+    if (k->brief)               /* the missing half would be zeros that everybody knows */
+        strong &= ~ADIT_ENC_128;
     p->ccp.permitted = strong;
     p->ccp.stateful = net->stateful != 0;
     if (p->required && !strong) {
@@ -504,6 +506,7 @@ static void keys_take(struct ppp_keys *k, uint32_t method, const struct adit_aut
     size_t n = a->key_len < 16 ? a->key_len : 16;
     k->have = true;
     k->lm = method == ADIT_AUTH_MSCHAPV1;
+    k->brief = n < sizeof k->send;
     memcpy(k->send, a->send_key, n);
     memcpy(k->recv, a->recv_key, n);
     memcpy(k->lm_key, a->lm_key, sizeof k->lm_key);

@@ -109,6 +109,7 @@ struct held {
 /* Start keys of MPPE, from the authentication (RFC 3079). */
 struct ppp_keys {
     bool have, lm;              /* lm: 40 and 56 bit have a key of their own (MS-CHAPv1) */
+    bool brief;                 /* an authenticator gave less than 128 bit take */
     uint8_t send[16], recv[16], lm_key[8];
 };
 

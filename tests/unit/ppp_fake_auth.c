@@ -24,12 +24,14 @@ static uint16_t proto_of(uint32_t m)
          : m & (ADIT_AUTH_CHAP | ADIT_AUTH_MSCHAPV1 | ADIT_AUTH_MSCHAPV2) ? PPP_CHAP : PPP_EAP;
 }
 
+uint32_t fake_key_len = 16;
+
 void fake_keys(struct adit_auth_answer *a, uint32_t method, bool server)
 {
     a->size = sizeof *a;
     if (method & (ADIT_AUTH_PAP | ADIT_AUTH_CHAP))
         return;
-    a->key_len = 16;
+    a->key_len = fake_key_len;
     memset(server ? a->send_key : a->recv_key, 0x5e, 16);
     memset(server ? a->recv_key : a->send_key, 0xc1, 16);
     memset(a->lm_key, 0x17, 8);

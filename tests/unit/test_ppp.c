@@ -332,6 +332,27 @@ START_TEST(W15_no_keys_no_encryption)
 }
 END_TEST
 
+START_TEST(half_a_key_is_none_for_128_bit)
+{
+    /* an authenticator that gives 8 bytes, as RADIUS servers for 40 bit do */
+    static const uint32_t sets[] = { ADIT_ENC_128, ADIT_ENC_128 | ADIT_ENC_40 };
+    for (size_t i = 0; i < 2; i++) {
+        struct world *w = world_new();
+        struct ppp_info info;
+        fake_key_len = 8;
+        w->a.cfg.auth_demand = ADIT_AUTH_MSCHAPV2;
+        w->a.net.encryption = w->b.net.encryption = sets[i];
+        world_up(w);
+        world_run(w, 60000);
+        fake_key_len = 16;
+        ppp_info(w->a.p, &info);
+        ck_assert_uint_eq(info.encryption, i ? ADIT_ENC_40 : 0);
+        ck_assert_uint_eq(w->a.cause, i ? 0 : ADIT_CAUSE_ENCRYPTION);
+        world_free(w);
+    }
+}
+END_TEST
+
 START_TEST(methods_are_found_in_both_directions)
 {
     static const uint32_t order[] = { ADIT_AUTH_MSCHAPV2, ADIT_AUTH_EAP_MD5, ADIT_AUTH_MSCHAPV1,
@@ -1474,7 +1495,7 @@ static Suite *suite(void)
     Suite *s = unit_suite("ppp", (const TTest *const[]){
         a_plain_link_comes_up, ipv6_comes_up_beside_ip, equal_interface_identifiers_part,
         ipx_comes_up_where_it_is_wanted, encryption_is_the_strongest_common_or_none_or_the_end,
-        mschapv1_has_short_keys_of_its_own, W15_no_keys_no_encryption,
+        mschapv1_has_short_keys_of_its_own, W15_no_keys_no_encryption, half_a_key_is_none_for_128_bit,
         methods_are_found_in_both_directions, both_may_authenticate_each_other,
         a_refused_user_is_told_and_gone, a_slow_session_loses_no_time, nobody_there,
         silence_after_lcp_ends_too, a_lost_bearer_is_down_at_once,
