@@ -160,9 +160,7 @@ static bool challenge(struct ppp_auth *a, uint8_t id, struct rd *r)
         return false;
     if ((p->method == ADIT_AUTH_MSCHAPV1 && len != 8) || (p->method == ADIT_AUTH_MSCHAPV2 && len != 16))
         return false;
-    /* Our own challenge back: whoever answers it for him does his homework. */
-    if (a->srv.proto == PPP_CHAP && len == a->srv.challenge_len &&
-        bytes_equal(value, a->srv.challenge, len))
+    if (pa_is_ours(a, value, len))
         return false;
     memcpy(a->peer_name, name, sizeof name);
     if (p->last && id == p->id && len == p->challenge_len && bytes_equal(value, p->challenge, len)) {

@@ -53,9 +53,8 @@ static bool peer_rx(struct ppp_auth *a, struct rd *r)
     const uint8_t *value = rd_bytes(r, len);
     if (!value || len == 0 || !pa_name(r, name))
         return false;
-    if (a->srv.eap == &eap_md5 && len == a->srv.challenge_len &&
-        bytes_equal(value, a->srv.challenge, len))
-        return false;                   /* our own challenge back */
+    if (pa_is_ours(a, value, len))
+        return false;
     memcpy(a->peer_name, name, sizeof name);
     struct adit_chunk c[3] = { { &id, 1 }, { a->password, strlen(a->password) }, { value, len } };
     data[0] = EAP_MD5;

@@ -142,8 +142,8 @@ static bool peer_rx(struct ppp_auth *a, struct rd *r)
         const uint8_t *challenge = rd_bytes(&in, 16);
         if (!challenge || !pa_name(&in, name))
             return false;
-        if (a->srv.eap == &eap_mschapv2 && bytes_equal(challenge, a->srv.challenge, 16))
-            return false;               /* our own challenge back */
+        if (pa_is_ours(a, challenge, 16))
+            return false;
         memcpy(a->peer_name, name, sizeof name);
         p->eap_ready = false;
         if (!mschap_respond(a, ADIT_AUTH_MSCHAPV2, challenge, value)) {

@@ -50,6 +50,14 @@ void eap_tls_free(struct eap_tls *t)
     free(t);
 }
 
+/* The peer's certificate is to be a server's of that name; without one, anybody
+ * whom the same authority knows could play the server. */
+static bool name_wanted(struct ppp_auth *a, SSL *ssl)
+{
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return !a->tls_name[0] || SSL_set1_host(ssl, a->tls_name) == 1;
+}
+
 static struct eap_tls *tls_new(struct ppp_auth *a, bool server)
 {
     static const unsigned char context[] = "eap-tls";
@@ -60,7 +68,7 @@ static struct eap_tls *tls_new(struct ppp_auth *a, bool server)
     t->ssl = SSL_new(a->tls);
     t->in = BIO_new(BIO_s_mem());
     t->out = BIO_new(BIO_s_mem());
-    if (!t->ssl || !t->in || !t->out) {
+    if (!t->ssl || !t->in || !t->out || (!server && !name_wanted(a, t->ssl))) {
         BIO_free(t->in);
         BIO_free(t->out);
         eap_tls_free(t);

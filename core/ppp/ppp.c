@@ -746,6 +746,7 @@ struct ppp *ppp_new(const struct ppp_cfg *cfg, const struct ppp_ops *o, void *u)
     bool ok = copy_text(&c->our_name);
     ok &= copy_text(&c->user);
     ok &= copy_text(&c->password);
+    ok &= copy_text(&c->tls_name);
     ok &= copy_bytes(&c->proxy_sent, c->proxy_sent_len);
     ok &= copy_bytes(&c->proxy_rcvd, c->proxy_rcvd_len);
     p->ops = *o;
@@ -809,6 +810,7 @@ void ppp_free(struct ppp *p)
     free((void *)(uintptr_t)p->cfg.our_name);
     free((void *)(uintptr_t)p->cfg.user);
     free((void *)(uintptr_t)p->cfg.password);
+    free((void *)(uintptr_t)p->cfg.tls_name);
     free((void *)(uintptr_t)p->cfg.proxy_sent);
     free((void *)(uintptr_t)p->cfg.proxy_rcvd);
     bytes_wipe(p, sizeof *p);

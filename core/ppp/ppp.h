@@ -58,6 +58,8 @@ struct ppp_cfg {
     const char *user;
     const char *password;
     void *tls;                  /* SSL_CTX *, EAP-TLS, both roles; NULL: not offered; borrowed */
+    const char *tls_name;       /* DIAL: the name that the server's certificate must have (RFC 5216
+                                 * section 5.2); NULL: whoever has one of a trusted authority */
     uint64_t auth_timeout_ms;   /* from LCP up to authenticated; 0: 30 s */
     uint64_t restart_ms;        /* Restart timer; 0: 3 s (RFC 1661 section 4.6) */
     uint32_t max_configure;     /* 0: 10 */

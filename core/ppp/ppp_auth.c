@@ -43,6 +43,7 @@ static void destroy(struct ppp_auth *a)
     free(a->password);
     free(a->our_name);
     free(a->user);
+    free(a->tls_name);
     bytes_wipe(a, sizeof *a);
     free(a);
 }
@@ -103,6 +104,11 @@ void pa_send(struct ppp_auth *a, uint16_t proto, uint8_t **last, size_t *last_le
     *last = packet;
     *last_len = len + 4;
     pa_tx(a, proto, packet, len + 4);
+}
+
+bool pa_is_ours(const struct ppp_auth *a, const uint8_t *challenge, size_t len)
+{
+    return len > 0 && len == a->srv.challenge_len && bytes_equal(challenge, a->srv.challenge, len);
 }
 
 void pa_ask(struct ppp_auth *a, uint32_t method, struct adit_auth_query *q)
@@ -210,13 +216,14 @@ struct ppp_auth *ppp_auth_new(const struct ppp_cfg *cfg, const struct ppp_auth_o
     a->our_name = strndup(cfg->our_name ? cfg->our_name : "", PA_NAME);
     a->user = strndup(cfg->user ? cfg->user : "", PA_NAME);
     a->password = strdup(cfg->password ? cfg->password : "");
+    a->tls_name = strdup(cfg->tls_name ? cfg->tls_name : "");
     a->tls = cfg->tls;
     a->allow = cfg->auth_allow;
     a->eap_first = cfg->auth_eap;
     a->timeout_ms = cfg->auth_timeout_ms ? cfg->auth_timeout_ms : 30000;
     a->mtu = 1500;
     a->srv.again_at = a->srv.deadline = a->peer.again_at = a->peer.deadline = PA_NEVER;
-    if (!a->our_name || !a->user || !a->password) {
+    if (!a->our_name || !a->user || !a->password || !a->tls_name) {
         destroy(a);
         return NULL;
     }

@@ -93,7 +93,7 @@ struct pa_peer {
 struct ppp_auth {
     struct ppp_auth_ops ops;
     void *u;
-    char *our_name, *user, *password;   /* "" none */
+    char *our_name, *user, *password, *tls_name;        /* "" none */
     void *tls;
     uint32_t allow, eap_first;
     uint64_t timeout_ms;
@@ -113,6 +113,9 @@ uint64_t pa_now(struct ppp_auth *a);
 void pa_tx(struct ppp_auth *a, uint16_t proto, const uint8_t *data, size_t len);
 /* The rest of a packet as a name: false when it is too long or has a NUL. */
 bool pa_name(struct rd *r, char out[PA_NAME + 1]);
+/* The challenge that we ourselves sent: whoever answers it for a peer does that
+ * peer's homework, in whatever protocol it comes. */
+bool pa_is_ours(const struct ppp_auth *a, const uint8_t *challenge, size_t len);
 /* Opens the query; q->size, method and user are filled in. */
 void pa_ask(struct ppp_auth *a, uint32_t method, struct adit_auth_query *q);
 /* Keeps the keys of an accepting answer. */

@@ -979,6 +979,18 @@ START_TEST(our_own_challenge_is_not_answered)
         ck_assert_uint_eq(w.logged, 1);
         world_fini(&w);
     }
+    /* nor in another protocol: MS-CHAPv2 in EAP computes the same */
+    world_init(&w, NULL, &cli_cfg);
+    ppp_auth_obey(w.cli.a, ADIT_AUTH_EAP_MSCHAPV2);
+    ppp_auth_demand(w.cli.a, ADIT_AUTH_MSCHAPV2);
+    uint8_t packet[4 + 1 + 4 + 1 + 16] = { 1, 9, 0, sizeof packet, 26, 1, 9, 0, 21, 16 };
+    struct packet p = *last(&w);
+    memcpy(packet + 10, p.data + 5, 16);
+    ck_assert(!rx(&w.cli, PPP_EAP, packet, sizeof packet));
+    ck_assert_uint_eq(w.logged, 1);
+    packet[10] ^= 1;
+    ck_assert(rx(&w.cli, PPP_EAP, packet, sizeof packet));
+    world_fini(&w);
 }
 END_TEST
 
@@ -1421,6 +1433,40 @@ START_TEST(tls_bad_certificates)
 }
 END_TEST
 
+START_TEST(tls_server_must_have_the_name_that_was_called)
+{
+    static const struct { const char *cn, *san, *name; bool fine; } rows[] = {
+        { "vpn", "DNS:vpn.example.org", "vpn.example.org", true },
+        { "vpn", "DNS:vpn.example.org", "VPN.Example.ORG", true },
+        { "vpn", "DNS:*.example.org", "vpn.example.org", true },
+        { "vpn", "DNS:v*.example.org", "vpn.example.org", false },
+        { "vpn", "DNS:vpn.example.org", "mail.example.org", false },
+        { "vpn.example.org", "DNS:other.example.org", "vpn.example.org", false },
+        { "anna", NULL, "vpn.example.org", false },     /* another client of the same authority */
+        { "anna", NULL, NULL, true },
+    };
+    struct tls_ca ca = tls_ca_new("Test CA");
+    SSL_CTX *c = tls_ctx_new(&ca, "anna", NULL, 86400);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct ppp_cfg s_cfg = srv_cfg, c_cfg = cli_cfg;
+        struct world w;
+        s_cfg.tls = tls_ctx_new(&ca, rows[i].cn, rows[i].san, 86400);
+        s_cfg.tls_name = "nobody";      /* of no effect on this side */
+        c_cfg.tls = c;
+        c_cfg.tls_name = rows[i].name;
+        world_init(&w, &s_cfg, &c_cfg);
+        both(&w, ADIT_AUTH_EAP_TLS);
+        ck_assert_msg((w.cli.our_ok != 0) == rows[i].fine, "row %zu: %u %s", i, w.cli.cause, w.cli.text);
+        if (!rows[i].fine)
+            ck_assert_uint_eq(w.cli.cause, ADIT_CAUSE_CERTIFICATE);
+        world_fini(&w);
+        SSL_CTX_free(s_cfg.tls);
+    }
+    SSL_CTX_free(c);
+    tls_ca_free(&ca);
+}
+END_TEST
+
 START_TEST(tls_limits)
 {
     static const struct { const char *name, *hex; } rows[] = {
@@ -1479,6 +1525,6 @@ static Suite *suite(void)
         golden_packets, M2_the_peers_nak_is_followed, the_configured_method_is_offered_first,
         eap_peer_manners, eap_mschapv2_retries_and_changes, eap_is_relayed,
         tls_versions_and_fragments, tls_keys_follow_the_rfcs, tls_certificate_names_the_user,
-        tls_bad_certificates, tls_limits, NULL });
+        tls_server_must_have_the_name_that_was_called, tls_bad_certificates, tls_limits, NULL });
 }
 UNIT_MAIN(suite)
