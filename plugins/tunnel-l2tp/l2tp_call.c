@@ -7,6 +7,8 @@
  */
 #include "l2tp_call.h"
 
+#include <stdio.h>
+
 // clang-format off
 #define GO(actions, next) { (actions), L2TP_C_##next, 1 }
 #define STATE(s) [L2TP_C_##s]
@@ -66,14 +68,23 @@ const char *l2tp_call_event_name(uint32_t event)
 
 /* ---- sending --------------------------------------------------------------------- */
 
+/* `ppp` NULL, or of code 0: no PPP was spoken, or it has nothing to say. */
 static void send_cdn(struct l2tp_tunnel *t, uint16_t peer_id, uint16_t our_id,
-                     const struct l2tp_end *end)
+                     const struct l2tp_end *end, const struct l2tp_ppp_cause *ppp)
 {
     struct l2tp_msg m = l2tp_msg_of(L2TP_CDN);
+    uint8_t cause[5];
+    struct wr w = wr_of(cause, sizeof cause);
     const char *text = end->text ? end->text : "";
     struct l2tp_bytes b = { (const uint8_t *)text, (uint16_t)strlen(text) };
     l2tp_set(&m, RESULT, result, ((struct l2tp_result){ end->result, end->error, b }));
     l2tp_set(&m, SESSION_ID, session_id, our_id);
+    if (ppp && ppp->code) {
+        wr_u16(&w, ppp->code);
+        wr_u16(&w, ppp->proto);
+        wr_u8(&w, ppp->direction);
+        l2tp_set(&m, PPP_CAUSE, ppp_cause, ((struct l2tp_bytes){ cause, sizeof cause }));
+    }
     l2tp_tunnel_send(t, peer_id, &m);
 }
 
@@ -147,7 +158,7 @@ static void step(struct l2tp_call *c, enum l2tp_call_event ev)
     else if (move.actions & L2TP_CA_ICCN)
         send_iccn(c);
     else if (move.actions & L2TP_CA_CDN)
-        send_cdn(t, c->peer_id, c->our_id, &c->end);
+        send_cdn(t, c->peer_id, c->our_id, &c->end, &c->ppp);
     if (t->over)
         return;                 /* the tunnel took the call with it */
     if (move.actions & L2TP_CA_CLEAN) {
@@ -241,7 +252,7 @@ static void refuse(struct l2tp_tunnel *t, uint16_t peer_id, const struct l2tp_en
         t->env->crypto->random(&our_id, sizeof our_id);
     while (our_id == 0 || (t->call_count < 60000 && by_our_id(t, our_id)));
     l2tp_count(t->env, CALLS_DENIED);
-    send_cdn(t, peer_id, our_id, end);
+    send_cdn(t, peer_id, our_id, end, NULL);
 }
 
 static void learn_speed(struct l2tp_call *c, const struct l2tp_msg *m)
@@ -337,6 +348,24 @@ static uint32_t cdn_cause(const struct l2tp_call *c, const struct l2tp_msg *m)
     }
 }
 
+/* What the peer says of the end, in a line; RFC 3145's numbers where it gives them. */
+static void cdn_text(char *out, size_t size, const struct l2tp_msg *m)
+{
+    char words[L2TP_TEXT];
+    struct rd r = rd_of(m->ppp_cause.p, m->ppp_cause.len);
+    uint16_t code = rd_u16(&r), proto = rd_u16(&r);
+    uint8_t direction = rd_u8(&r);
+    size_t n;
+    const uint8_t *p = rd_rest(&r, &n);
+    if (!l2tp_has(m, PPP_CAUSE) || !rd_ok(&r)) {
+        snprintf(out, size, "the peer ended the call");
+        return;
+    }
+    l2tp_text(words, sizeof words, (struct l2tp_bytes){ p, (uint16_t)n });
+    snprintf(out, size, "the peer ended the call: PPP disconnect code %u, protocol %04x, direction %u%s%s",
+             code, proto, direction, *words ? ", " : "", words);
+}
+
 /* What the peer tells of a call in the wrong state. */
 static const struct l2tp_end misplaced = { L2TP_CDN_ERROR, L2TP_ERR_SESSION,
                                            ADIT_CAUSE_PROTOCOL_ERROR,
@@ -390,8 +419,9 @@ bool l2tp_call_rx(struct l2tp_tunnel *t, uint16_t session, const struct l2tp_msg
     if (m->type == L2TP_CDN) {      /* malformed or not, it ends the call */
         struct l2tp_call *c = of_cdn(t, session, m);
         if (c) {
-            struct l2tp_end end = { m->result.code, m->result.error, cdn_cause(c, m),
-                                    "the peer ended the call" };
+            char text[160];
+            cdn_text(text, sizeof text, m);
+            struct l2tp_end end = { m->result.code, m->result.error, cdn_cause(c, m), text };
             take(c, L2TP_CE_CDN, m, &end);
         }
         return true;

@@ -53,6 +53,13 @@ extern const struct l2tp_call_move l2tp_lns_table[L2TP_CE_EVENTS][L2TP_C_STATES]
 const char *l2tp_call_state_name(uint32_t state);
 const char *l2tp_call_event_name(uint32_t event);
 
+/* Why PPP ended, for whoever runs the other end of the tunnel (RFC 3145). */
+struct l2tp_ppp_cause {
+    uint16_t code;              /* Disconnect Code; 0: nothing to tell */
+    uint16_t proto;             /* the PPP protocol that it is about; 0: of none */
+    uint8_t direction;          /* 0 of both, 1 the peer, 2 we */
+};
+
 struct l2tp_call {
     struct adit_node node;      /* in tunnel->calls */
     struct l2tp_tunnel *t;
@@ -65,6 +72,7 @@ struct l2tp_call {
     uint32_t tx_bps, rx_bps;    /* as the LAC named them */
     char calling[L2TP_TEXT], called[L2TP_TEXT];
     struct l2tp_end end;
+    struct l2tp_ppp_cause ppp;  /* goes with our CDN; the owner's */
     const struct l2tp_msg *m;   /* the message in hand */
     uint64_t since_ms;
 };

@@ -44,9 +44,15 @@ const char *inst_cause_text(uint32_t cause)
     }
 }
 
+/* Whether it was the name or the password is not for the other end to know. */
+static uint32_t told_cause(uint32_t cause)
+{
+    return cause == ADIT_CAUSE_UNKNOWN_USER ? (uint32_t)ADIT_CAUSE_AUTH_FAILED : cause;
+}
+
 struct l2tp_end inst_cdn_of(uint32_t cause)
 {
-    struct l2tp_end end = { L2TP_CDN_ADMIN, 0, cause, inst_cause_text(cause) };
+    struct l2tp_end end = { L2TP_CDN_ADMIN, 0, cause, inst_cause_text(told_cause(cause)) };
     switch (cause) {
     case ADIT_CAUSE_PEER_HANGUP:
     case ADIT_CAUSE_LOST_CARRIER:
@@ -78,6 +84,47 @@ struct l2tp_end inst_cdn_of(uint32_t cause)
         break;
     }
     return end;
+}
+
+/* RFC 3145 section 3. One number for all refusals of a user (section 5). */
+struct l2tp_ppp_cause inst_ppp_cause_of(uint32_t cause)
+{
+    enum { LCP = 0xc021, CCP = 0x80fd, IPCP = 0x8021 };
+    static const struct {
+        uint32_t cause;
+        struct l2tp_ppp_cause ppp;
+    } rows[] = {
+        { ADIT_CAUSE_ADMIN,            {  1, 0,    0 } },
+        { ADIT_CAUSE_SHUTDOWN,         {  1, 0,    0 } },
+        { ADIT_CAUSE_PEER_HANGUP,      {  3, LCP,  1 } },
+        { ADIT_CAUSE_IDLE_TIMEOUT,     {  3, LCP,  2 } },
+        { ADIT_CAUSE_SESSION_TIMEOUT,  {  3, LCP,  2 } },
+        { ADIT_CAUSE_ENCRYPTION,       {  4, CCP,  1 } },
+        { ADIT_CAUSE_LCP_FAILED,       {  5, LCP,  0 } },
+        { ADIT_CAUSE_LCP_TIMEOUT,      {  6, LCP,  0 } },
+        { ADIT_CAUSE_LOOPED,           {  7, LCP,  0 } },
+        { ADIT_CAUSE_ECHO_TIMEOUT,     {  8, LCP,  0 } },
+        { ADIT_CAUSE_AUTH_TIMEOUT,     { 13, 0,    0 } },
+        { ADIT_CAUSE_NO_COMMON_METHOD, { 15, LCP,  1 } },
+        { ADIT_CAUSE_AUTH_FAILED,      { 16, 0,    1 } },
+        { ADIT_CAUSE_UNKNOWN_USER,     { 16, 0,    1 } },
+        { ADIT_CAUSE_NO_PERMISSION,    { 16, 0,    1 } },
+        { ADIT_CAUSE_POLICY_DENIED,    { 16, 0,    1 } },
+        { ADIT_CAUSE_NO_POLICY,        { 16, 0,    1 } },
+        { ADIT_CAUSE_METHOD_REFUSED,   { 16, 0,    1 } },
+        { ADIT_CAUSE_DISABLED,         { 16, 0,    1 } },
+        { ADIT_CAUSE_EXPIRED,          { 16, 0,    1 } },
+        { ADIT_CAUSE_PASSWORD_EXPIRED, { 16, 0,    1 } },
+        { ADIT_CAUSE_HOURS,            { 16, 0,    1 } },
+        { ADIT_CAUSE_SESSION_LIMIT,    { 16, 0,    1 } },
+        { ADIT_CAUSE_CERTIFICATE,      { 16, 0,    1 } },
+        { ADIT_CAUSE_NO_NETWORK,       { 18, IPCP, 0 } },
+        { ADIT_CAUSE_IPCP_FAILED,      { 19, IPCP, 2 } },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].cause == cause)
+            return rows[i].ppp;
+    return (struct l2tp_ppp_cause){ 0, 0, 0 };
 }
 
 /* ---- events ---------------------------------------------------------------------- */

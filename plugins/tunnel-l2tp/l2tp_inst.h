@@ -111,6 +111,8 @@ extern const struct l2tp_seq_ops inst_seq_ops;
 const char *inst_cause_text(uint32_t cause);
 /* How a hang-up for that cause is told to the peer. */
 struct l2tp_end inst_cdn_of(uint32_t cause);
+/* The same in RFC 3145's numbers. */
+struct l2tp_ppp_cause inst_ppp_cause_of(uint32_t cause);
 void inst_event_clear(struct inst *in, const struct adit_path *path);
 void inst_event_limit(struct inst *in, const struct adit_path *path, const char *limit);
 void inst_event_refused(struct inst *in, const struct adit_path *path, const struct l2tp_end *end);

@@ -498,6 +498,8 @@ static void tunnel_hangup(void *call, uint32_t cause)
 {
     struct inst_call *c = call;
     struct l2tp_end end = inst_cdn_of(cause);
+    if (c->c.state == L2TP_C_ESTABLISHED)
+        c->c.ppp = inst_ppp_cause_of(cause);
     if (c->c.state != L2TP_C_CLOSED)
         l2tp_call_close(&c->c, &end);
 }

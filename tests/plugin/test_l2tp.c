@@ -642,6 +642,48 @@ START_TEST(hangup_says_why)
 }
 END_TEST
 
+START_TEST(hangup_says_why_ppp_ended)
+{
+    /* RFC 3145: code, protocol, direction */
+    static const struct { uint32_t cause; const char *bytes; } row[] = {
+        { ADIT_CAUSE_ADMIN, "\0\1\0\0\0" },           { ADIT_CAUSE_PEER_HANGUP, "\0\3\xc0\x21\1" },
+        { ADIT_CAUSE_IDLE_TIMEOUT, "\0\3\xc0\x21\2" }, { ADIT_CAUSE_ENCRYPTION, "\0\4\x80\xfd\1" },
+        { ADIT_CAUSE_AUTH_FAILED, "\0\20\0\0\1" },    { ADIT_CAUSE_UNKNOWN_USER, "\0\20\0\0\1" },
+        { ADIT_CAUSE_IPCP_FAILED, "\0\23\x80\x21\2" }, { ADIT_CAUSE_RESOURCE, NULL } };
+    struct adit_self *s = server(NULL);
+    struct client c = client_at("192.0.2.7:1701", NULL);
+    char said[2][64] = { "", "" };
+    client_tunnel(&c);
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        struct l2tp_msg m;
+        (void)client_call(&c);
+        fake_link_hangup(fake_link_last(), row[i].cause);
+        client_want(&c, L2TP_CDN, &m);
+        ck_assert_uint_eq(l2tp_has(&m, PPP_CAUSE), row[i].bytes != NULL);
+        if (row[i].bytes) {
+            ck_assert_uint_eq(m.ppp_cause.len, 5);
+            ck_assert_mem_eq(m.ppp_cause.p, row[i].bytes, 5);
+        }
+        if (row[i].cause == ADIT_CAUSE_AUTH_FAILED || row[i].cause == ADIT_CAUSE_UNKNOWN_USER)
+            l2tp_text(said[row[i].cause == ADIT_CAUSE_UNKNOWN_USER], sizeof said[0], m.result.text);
+        client_ack(&c);
+    }
+    ck_assert_str_eq(said[0], said[1]);     /* whether there is such a user is not told */
+    /* and what a peer says of it is in the log */
+    struct session a = client_call(&c);
+    struct l2tp_msg m = l2tp_msg_of(L2TP_CDN);
+    l2tp_set(&m, RESULT, result, ((struct l2tp_result){ 1, 0, { NULL, 0 } }));
+    l2tp_set(&m, SESSION_ID, session_id, a.id);
+    l2tp_set(&m, PPP_CAUSE, ppp_cause, ((struct l2tp_bytes){ (const uint8_t *)"\0\10\xc0\x21\0no echo", 12 }));
+    client_send(&c, a.peer, &m);
+    ck_assert_uint_eq(fake_link_last()->cause, ADIT_CAUSE_PEER_HANGUP);
+    ck_assert_str_eq(fake_link_last()->text, "the peer ended the call: PPP disconnect code 8, "
+                     "protocol c021, direction 0, no echo");
+    client_ack(&c);
+    done(s);
+}
+END_TEST
+
 START_TEST(session_messages_before_the_tunnel_is_up)
 {
     struct adit_self *s = server(NULL);
@@ -1586,7 +1628,7 @@ static Suite *suite(void)
         W2_two_clients_behind_one_nat, W25_wrong_ids_in_cdn_and_stopccn,
         W23_cdn_and_stopccn_again_and_again, sccrq_that_are_not_acceptable, unknown_mandatory_avps,
         unknown_message_types, outgoing_calls_are_refused_with_a_cdn, ports_and_limits_of_the_host,
-        hangup_says_why, session_messages_before_the_tunnel_is_up, iccn_and_icrp_for_nobody,
+        hangup_says_why, hangup_says_why_ppp_ended, session_messages_before_the_tunnel_is_up, iccn_and_icrp_for_nobody,
         proxy_lcp_authentication_and_numbers, the_mtu_is_what_the_path_takes, secrets_of_peers,
         a_missing_response_is_no_proof, avps_are_hidden_when_asked,
         half_open_floods_stop_at_the_limits, tunnels_per_address_are_limited,
