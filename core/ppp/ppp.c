@@ -94,10 +94,12 @@ void ppp_send(struct ppp *p, uint16_t proto, const uint8_t *data, size_t len)
 }
 
 /* What a Terminate-Request carries: a text; for Windows, who would show it as
- * noise, the layout in which it tells us: magic, mark, RAS error. */
+ * noise, the layout in which it tells us: magic, mark, RAS error. Whether it was
+ * the name or the password is told to nobody. */
 const char *ppp_close_text(struct ppp *p, uint8_t *out, size_t size, size_t *len)
 {
-    uint32_t cause = p->cause < CAUSES ? p->cause : 0;
+    uint32_t cause = p->cause == ADIT_CAUSE_UNKNOWN_USER ? (uint32_t)ADIT_CAUSE_AUTH_FAILED
+                     : p->cause < CAUSES ? p->cause : 0;
     if (strncmp(p->identification, "MSRAS", 5) != 0)
         return cause ? (p->text[0] ? p->text : causes[cause].text) : "";
     struct wr w = wr_of(out, size);

@@ -707,6 +707,26 @@ START_TEST(W13_identification_is_kept_and_time_remaining_accepted)
 }
 END_TEST
 
+START_TEST(a_terminate_request_does_not_tell_whether_the_user_exists)
+{
+    static const uint32_t causes[2] = { ADIT_CAUSE_AUTH_FAILED, ADIT_CAUSE_UNKNOWN_USER };
+    char said[2][128] = { "", "" };
+    for (int i = 0; i < 2; i++) {
+        struct world *w = script_new();
+        lcp_open(w);
+        ppp_close(w->a.p, causes[i]);
+        uint32_t n = w->outs - 1, len = w->out[n].len;
+        ck_assert_uint_eq(w->out[n].data[4], 5);
+        ck_assert(len > 8 && len < 8 + sizeof said[0]);
+        memcpy(said[i], w->out[n].data + 8, len - 8);
+        world_run(w, 20000);
+        ck_assert_uint_eq(w->a.cause, causes[i]);       /* our own side knows */
+        world_free(w);
+    }
+    ck_assert_str_eq(said[0], said[1]);
+}
+END_TEST
+
 START_TEST(a_windows_peer_says_why_it_leaves)
 {
     struct world *w = script_new();
@@ -1503,7 +1523,8 @@ static Suite *suite(void)
         any_two_frames_may_be_lost_repeated_or_late, a_storm_ends_up_or_down,
         a_peer_that_begins_anew_is_authenticated_anew,
         our_first_request, W12_unknown_options_are_rejected_in_one_reply,
-        W13_identification_is_kept_and_time_remaining_accepted, a_windows_peer_says_why_it_leaves,
+        W13_identification_is_kept_and_time_remaining_accepted, a_terminate_request_does_not_tell_whether_the_user_exists,
+        a_windows_peer_says_why_it_leaves,
         M3_async_map_magic_pfc_acfc_are_acked, M4_acsp_and_anything_unknown_is_protocol_rejected,
         W17_ipv6cp_does_not_break_ipcp, K2_mrru_and_bridging_are_refused_cleanly,
         K6_a_nak_of_a_boolean_drops_the_option, K9_an_echo_reply_fits_the_peers_mru,
