@@ -12,6 +12,8 @@
 #include <adit/abi.h>
 
 enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_JOURNAL, LOG_TO_FILE };
+/* `file` of SYSLOG and JOURNAL: another socket than the usual one; NULL: the
+ * usual one. A target that does not open leaves the old one in place. */
 int log_open(enum log_target to, const char *file);     /* reopens too */
 void log_level(uint32_t level);                         /* ADIT_LOG_* */
 
@@ -23,8 +25,6 @@ int32_t log_fail(const char *source, int32_t code, const char *fmt, ...) ADIT_PR
 void log_debug(const char *source, const char *fmt, ...) ADIT_PRINTF(2, 3);
 uint32_t log_allow(const struct adit_event *ev, uint32_t per_minute);
 
-/* `file` of SYSLOG and JOURNAL: another socket than the usual one; NULL: the
- * usual one. A target that does not open leaves the old one in place. */
 /* One entry as the ring keeps it. `line` is key=value text. */
 struct log_entry {
     uint64_t seq, wall_ms;

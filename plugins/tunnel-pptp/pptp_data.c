@@ -85,7 +85,7 @@ uint32_t pptp_data_mtu(const struct pptp_line *l)
     uint32_t mtu = pptp_conf(l->p)->mtu;
 
     if (l->path && l->path->mtu > PPTP_GRE_MAX + 4 && l->path->mtu - PPTP_GRE_MAX - 4 < mtu)
-        mtu = l->path->mtu - PPTP_GRE_MAX - 4;  /* 4: address, control, MPPE */
+        mtu = l->path->mtu - PPTP_GRE_MAX - 4;  /* 4: address, control, protocol */
     return mtu;
 }
 
@@ -283,7 +283,9 @@ static void path_rx(void *u, struct adit_path *path, struct adit_frame **v, uint
             adit_count(p->self, PPTP_N_RX_BAD);
             continue;
         }
-        struct pptp_line *l = line_of(p, path, h.call_id);
+        /* the next of the same call on the same path is looked up no more */
+        struct pptp_line *l = r.line && r.line->call.call_id == h.call_id && r.line->link ?
+                              r.line : line_of(p, path, h.call_id);
         if (!l)
             continue;
         if (l != r.line) {

@@ -749,6 +749,8 @@ static void status_call(struct adit_report *r, const struct pptp_line *l)
     adit_report_put_u(h, r, "reordered", s->reordered);
     adit_report_put_u(h, r, "late", s->late);
     adit_report_put_u(h, r, "wan-errors", l->call.wan_errors);
+    adit_report_put_u(h, r, "send-accm", l->call.send_accm);
+    adit_report_put_u(h, r, "receive-accm", l->call.recv_accm);
     h->report->end(r);
 }
 

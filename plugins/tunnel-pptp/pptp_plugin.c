@@ -41,7 +41,7 @@ static const struct adit_opt opts[] = {
     ADIT_OPT_NUM(MSEC, pptp_conf, gre_timeout, "gre-timeout", "20s", 0, 3600000, ADIT_OPT_RELOAD,
         "End a call on which no GRE packet came in this time and say that GRE is blocked; 0 never."),
     ADIT_OPT_NUM(U32, pptp_conf, mtu, "mtu", "1400", 576, 1460, ADIT_OPT_RELOAD,
-        "Most bytes of a PPP frame, so that the packet around it needs no fragmentation."),
+        "Most bytes that a PPP frame carries, so that the packet around it needs no fragmentation."),
     ADIT_OPT_NUM(U32, pptp_conf, receive_window, "receive-window", "64", 1, 65535, ADIT_OPT_RELOAD,
         "Packets that a peer may send without an acknowledgement."),
     ADIT_OPT_NUM(U32, pptp_conf, reorder_window, "reorder-window", "32", 1, PPTP_GRE_WINDOW, ADIT_OPT_RELOAD,

@@ -6,8 +6,8 @@
  *
  * A reader never passes its end; the first short read makes it bad and all
  * later reads give zero: read straight through, ask once. A writer is the same
- * outwards, with lengths patched at close. Nothing else in the tree adds to a
- * uint8_t *.
+ * outwards, with lengths patched at close. No parser in the tree counts along
+ * a uint8_t * by itself.
  */
 #ifndef ADIT_BYTES_H
 #define ADIT_BYTES_H
