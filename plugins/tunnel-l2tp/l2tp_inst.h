@@ -36,6 +36,7 @@ struct inst_tunnel {
     struct l2tp_tunnel t;
     struct inst *inst;
     struct adit_node in_host;   /* inst_host.tunnels; later inst->dead_tunnels */
+    struct adit_node in_dialled;        /* inst->dialled; in none: the peer opened it */
     struct inst_host *host;
     struct inst_port *port;
     struct adit_path *path;     /* held */
@@ -63,6 +64,7 @@ struct inst {
     struct inst_tunnel **tunnel;        /* L2TP_IDS of them */
     struct inst_call **call;
     struct adit_node ports;
+    struct adit_node dialled;   /* tunnels that we opened */
     struct adit_hash hosts;
     struct adit_node buckets[1u << L2TP_HOST_BITS];
     struct adit_node dead_tunnels, dead_calls;      /* freed by the reaper, never inside a callback */

@@ -150,6 +150,19 @@ static struct inst_tunnel *rival(struct inst *in, const struct adit_path *path)
     return NULL;
 }
 
+/* Whether a challenge is one that we ourselves sent: the answer that our SCCRP
+ * would give to it is the proof that we wait for from the server that we call. */
+static bool is_ours(const struct inst *in, struct l2tp_bytes challenge)
+{
+    ADIT_LIST_EACH(n, &in->dialled) {
+        const struct inst_tunnel *t = ADIT_OF(n, struct inst_tunnel, in_dialled);
+        if (t->t.challenged && challenge.len == sizeof t->t.challenge &&
+            bytes_equal(challenge.p, t->t.challenge, sizeof t->t.challenge))
+            return true;
+    }
+    return false;
+}
+
 enum tie { TIE_NONE, TIE_OURS, TIE_THEIRS, TIE_EQUAL };
 
 static enum tie tie_of(const struct inst_tunnel *ours, const struct l2tp_msg *m)
@@ -166,6 +179,8 @@ static enum tie tie_of(const struct inst_tunnel *ours, const struct l2tp_msg *m)
 static void accept_tunnel(struct inst_port *p, struct adit_path *path, const struct l2tp_hdr *h,
                           uint8_t *body, size_t len, const struct start *s)
 {
+    static const struct l2tp_end reflected = { L2TP_STOP_DENIED, 0, ADIT_CAUSE_TUNNEL_AUTH,
+                                               "the challenge is our own" };
     static const struct l2tp_end stopping = { L2TP_STOP_SHUTDOWN, 0, ADIT_CAUSE_SHUTDOWN,
                                               "the server is stopping" };
     struct inst *in = p->inst;
@@ -181,6 +196,11 @@ static void accept_tunnel(struct inst_port *p, struct adit_path *path, const str
     if (limit) {                            /* silence: an answer would help a flood */
         l2tp_count(&in->env, HALF_OPEN_LIMIT);
         inst_event_limit(in, path, limit);
+        return;
+    }
+    if (l2tp_has(&s->m, CHALLENGE) && is_ours(in, s->m.challenge)) {
+        l2tp_count(&in->env, TUNNELS_AUTH);
+        refuse(in, path, s->m.tunnel_id, &reflected);
         return;
     }
     struct inst_tunnel *ours = rival(in, path);
@@ -539,6 +559,7 @@ static int32_t dial_on(struct inst *in, struct inst_port *p, struct adit_path *p
     if (!t)
         return ADIT_ENOMEM;
     t->owns_port = true;
+    adit_list_add(&in->dialled, &t->in_dialled);
     struct inst_call *c = inst_call_new(in, t);
     if (!c) {
         inst_tunnel_gone(t);    /* with its port */
@@ -565,6 +586,11 @@ static int32_t dial_on(struct inst *in, struct inst_port *p, struct adit_path *p
     return 0;
 }
 
+static bool too_long(const char *secret)
+{
+    return secret && strlen(secret) > L2TP_SECRET_MAX;
+}
+
 static int32_t tunnel_dial(struct adit_self *self, struct adit_link *link,
                            const struct adit_dial *d, void **call)
 {
@@ -574,6 +600,9 @@ static int32_t tunnel_dial(struct adit_self *self, struct adit_link *link,
     int32_t code;
     if (!to.family)
         return adit_fail(self, ADIT_EINVAL, "no address to dial");
+    if (too_long(d->secret))            /* cut short it would be another one */
+        return adit_fail(self, ADIT_EINVAL, "the tunnel secret is longer than %u bytes",
+                         L2TP_SECRET_MAX);
     if (!at.family)
         at = (struct adit_addr){ .family = to.family, .port = d->from.port };
     if (!to.port)
@@ -630,11 +659,6 @@ static void settings(struct inst *in, const struct l2tp_conf *c)
     in->conf = c;
 }
 
-static bool too_long(const char *secret)
-{
-    return secret && strlen(secret) > L2TP_SECRET_MAX;
-}
-
 static int32_t checked(struct adit_self *self, const struct l2tp_conf *c)
 {
     bool wrong = too_long(c->secret);
@@ -678,6 +702,7 @@ static int32_t create(struct adit_self *self)
     in->env.counters = self->counters;
     settings(in, conf);
     adit_list_init(&in->ports);
+    adit_list_init(&in->dialled);
     adit_list_init(&in->dead_tunnels);
     adit_list_init(&in->dead_calls);
     adit_hash_init(&in->hosts, in->buckets, L2TP_HOST_BITS);

@@ -223,6 +223,7 @@ void inst_tunnel_gone(struct inst_tunnel *t)
     const struct adit_host *h = in->self->host;
     in->tunnel[t->t.our_id] = NULL;
     in->tunnels--;
+    adit_list_del(&t->in_dialled);
     leave_host(t);
     timers_free(t);
     h->path->drop(t->path);

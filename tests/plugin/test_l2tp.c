@@ -1379,6 +1379,45 @@ START_TEST(a_dialled_server_with_the_wrong_secret)
 }
 END_TEST
 
+START_TEST(our_own_challenge_is_not_answered)
+{
+    /* Whoever was dialled asks us for the proof that we want of him. */
+    struct adit_self *s = server("secret: trustno1");
+    struct far f;
+    (void)dial(s, &f, (struct adit_dial){ .secret = "trustno1" });
+    struct client thief = client_at("198.51.100.66:1701", NULL);
+    struct l2tp_msg m = sccrq_of(&thief);
+    uint8_t challenge[16];
+    ck_assert_uint_eq(f.m.challenge.len, 16);
+    memcpy(challenge, f.m.challenge.p, 16);
+    l2tp_set(&m, CHALLENGE, challenge, ((struct l2tp_bytes){ challenge, 16 }));
+    client_send(&thief, 0, &m);
+    client_want(&thief, L2TP_StopCCN, &m);
+    ck_assert_uint_eq(m.result.code, L2TP_STOP_DENIED);
+    thief.ns = thief.nr = 0;
+    m = sccrq_of(&thief);
+    challenge[15] ^= 1;                 /* one of its own is answered */
+    l2tp_set(&m, CHALLENGE, challenge, ((struct l2tp_bytes){ challenge, 16 }));
+    client_send(&thief, 0, &m);
+    client_want(&thief, L2TP_SCCRP, &m);
+    done(s);
+}
+END_TEST
+
+START_TEST(a_dialled_secret_is_not_cut_short)
+{
+    struct adit_self *s = server(NULL);
+    char secret[128 + 2];
+    int32_t code;
+    memset(secret, 'x', sizeof secret - 1);
+    secret[sizeof secret - 1] = '\0';
+    struct adit_dial d = { .size = sizeof d, .to = fake_addr("203.0.113.9"), .secret = secret };
+    (void)fake_dial(s, &d, &code);
+    ck_assert_int_eq(code, ADIT_EINVAL);
+    done(s);
+}
+END_TEST
+
 START_TEST(dialled_and_refused_or_not_answered)
 {
     struct adit_self *s = server(NULL);
@@ -1638,7 +1677,8 @@ static Suite *suite(void)
         a_vector_of_several_sessions_and_messages,
         a_vector_leaves_as_one_with_headers_of_one_size, sequenced_data_is_put_into_order,
         sequencing_required_by_the_lac, bad_lengths_in_data, a_dialled_call,
-        a_dialled_call_with_a_secret, a_dialled_server_with_the_wrong_secret,
+        a_dialled_call_with_a_secret, our_own_challenge_is_not_answered, a_dialled_secret_is_not_cut_short,
+        a_dialled_server_with_the_wrong_secret,
         dialled_and_refused_or_not_answered, a_dialled_port_serves_nobody, tie_breaker,
         stop_takes_no_new_work_and_start_again, the_end_tells_every_peer, listen_addresses,
         bad_settings_are_refused, status_shows_tunnels_and_sessions, IPv6_outside, the_manual_is_complete,
