@@ -46,6 +46,9 @@ int table_take(json_t *list, const struct column *cols, const char *empty);
 /* Prints one object as "key: value" lines. */
 int lines_take(json_t *o, const struct column *rows);
 int json_take(json_t *o);                       /* prints JSON; frees */
+/* A string of the daemon's as a terminal may see it, to be freed: peers choose
+ * their names, and one may hold the terminal's own commands. */
+char *show_clean(const char *s);
 int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));       /* 1 */
 int misuse(const char *usage);                  /* prints usage; 2 */
 

@@ -167,7 +167,9 @@ static void outline(json_t *v, const char *key, int depth)
             }
         }
     } else if (json_is_string(v)) {
-        printf("%*s%s: %s\n", depth * 2, "", key, json_string_value(v));
+        char *text = show_clean(json_string_value(v));
+        printf("%*s%s: %s\n", depth * 2, "", key, text ? text : "");
+        free(text);
     } else if (json_is_integer(v)) {
         printf("%*s%s: %lld\n", depth * 2, "", key, (long long)json_integer_value(v));
     } else if (json_is_boolean(v)) {

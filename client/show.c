@@ -61,12 +61,38 @@ static void duration(json_int_t ms, char *out, size_t size)
         snprintf(out, size, "%lld.%llds", s, (long long)ms % 1000 / 100);
 }
 
+/* Control characters (C0, DEL, C1) and those that turn the direction of writing;
+ * s is UTF-8, as all JSON is. Their bytes become question marks. */
+static size_t command_len(const unsigned char *s)
+{
+    if (s[0] < 0x20 || s[0] == 0x7f)
+        return 1;
+    if (s[0] == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0)
+        return 2;
+    if (s[0] == 0xe2 && ((s[1] == 0x80 && (s[2] >= 0xa8 && s[2] <= 0xae)) ||
+                         (s[1] == 0x81 && (s[2] >= 0xa6 && s[2] <= 0xa9))))
+        return 3;
+    return 0;
+}
+
+char *show_clean(const char *s)
+{
+    char *out = strdup(s ? s : "");
+    for (char *p = out; p && *p;) {
+        size_t n = command_len((const unsigned char *)p);
+        if (n)
+            memset(p, '?', n);
+        p += n ? n : 1;
+    }
+    return out;
+}
+
 /* A value as text, to be freed. */
 static char *shown(json_t *v, enum shown as)
 {
     char text[64] = "";
     if (json_is_string(v))
-        return strdup(json_string_value(v));
+        return show_clean(json_string_value(v));
     if (json_is_integer(v)) {
         json_int_t n = json_integer_value(v);
         if (as == SHOW_BYTES)
