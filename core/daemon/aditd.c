@@ -386,7 +386,13 @@ static int serve(const struct inst_plan *plan)
         watchdog = loop_timer_new(watch, NULL);
         watch(NULL);
     }
-    priv_drop();
+    /* No packet was read yet: who cannot give up what it need not have does not serve. */
+    if (priv_drop()) {
+        inst_stop_all();
+        dp_close();
+        ctl_close();
+        return EXIT_FAILURE;
+    }
     LOG_EVENT("daemon", &ev_started, ADIT_KV_S("version", ADIT_VERSION),
               ADIT_KV_S("config", me.config), ADIT_KV_S("socket", me.conf.control_socket),
               ADIT_KV_S("interface", dp_tun_name()));

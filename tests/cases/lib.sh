@@ -56,8 +56,9 @@ conf() {
         --user anna:trustno1 "$@" >"$work/setup" 2>&1 || { cat "$work/setup"; return 1; }
     sed -i "s#^daemon:#daemon:\n  plugin-dir: \"$work/plugins\"\n  log-level: info#" "$work/conf/aditd.yaml"
 }
+# $under: a command that runs the daemon, for instance with fewer privileges
 start() {
-    ip netns exec "$id-s" "$top_builddir/aditd" --config "$work/conf/aditd.yaml" --foreground >"$work/log" 2>&1 &
+    ip netns exec "$id-s" ${under-} "$top_builddir/aditd" --config "$work/conf/aditd.yaml" --foreground >"$work/log" 2>&1 &
     pid=$!
     local i
     for i in $(seq 200); do

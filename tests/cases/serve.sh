@@ -7,6 +7,10 @@ before=$(state)
 t "setup writes a configuration that --check accepts" eval 'conf && srv "$top_builddir/aditd" --check --config "$work/conf/aditd.yaml"'
 t "setup refuses to replace it" eval '! adit setup --output "$work/conf" --range 10.99.0.2-10.99.0.9'
 t "the daemon serves" start
+# NET_BIND_SERVICE, NET_ADMIN, NET_RAW
+caps() { [ "$(sed -n "s/^Cap\(Eff\|Prm\):[[:space:]]*0*//p" "/proc/$pid/status" | sort -u)" = 3400 ]; }
+t "it keeps three capabilities" caps
+t "and cannot get others" grep -q "^NoNewPrivs:[[:space:]]*1" "/proc/$pid/status"
 t "status: running, two tunnels" json 'j["state"]=="running" and len(j["tunnels"])==2' status
 t "ports: all listening" json 'all(p["state"]=="listening" for p in j) and sum(p["count"] for p in j)==256' ports
 t "no session: an empty array" json 'j==[]' sessions
@@ -43,4 +47,6 @@ soon json 'len(j)==2' sessions
 kill -9 "$pid"; wait "$pid" 2>/dev/null; pid=
 let_go
 t "after a crash the next start undoes the rest" eval 'start && stop && [ "$before" = "$(state)" ]'
+under="setpriv --bounding-set -setpcap"
+t "where the bounding set is fixed, capabilities are given up too" eval 'start && caps && stop'
 done_testing
