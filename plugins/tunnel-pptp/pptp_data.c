@@ -82,10 +82,13 @@ static void path_gone(void *u, struct adit_path *path)
 
 uint32_t pptp_data_mtu(const struct pptp_line *l)
 {
+    /* address, control and protocol field; and MPPE's header, which Windows XP
+     * does not count as a part of what an MRU bounds (quirk W24) */
+    const uint32_t around = PPTP_GRE_MAX + 4 + 4;
     uint32_t mtu = pptp_conf(l->p)->mtu;
 
-    if (l->path && l->path->mtu > PPTP_GRE_MAX + 4 && l->path->mtu - PPTP_GRE_MAX - 4 < mtu)
-        mtu = l->path->mtu - PPTP_GRE_MAX - 4;  /* 4: address, control, protocol */
+    if (l->path && l->path->mtu > around && l->path->mtu - around < mtu)
+        mtu = l->path->mtu - around;
     return mtu;
 }
 

@@ -329,6 +329,25 @@ START_TEST(M8_the_source_port_may_change)
 }
 END_TEST
 
+START_TEST(L1_source_port_1701_or_any_other)
+{
+    /* xl2tpd calls from 1701, kl2tpd and NetworkManager from anywhere */
+    static const char *const from[] = { "192.0.2.7:1701", "192.0.2.8:1024", "192.0.2.9:60999" };
+    struct adit_self *s = server(NULL);
+    for (uint32_t i = 0; i < 3; i++) {
+        struct client c = client_at(from[i], NULL);
+        uint32_t len;
+        client_tunnel(&c);
+        struct session a = client_call(&c);
+        client_data(&c, 0, a.peer, 0, "hello");
+        ck_assert_mem_eq(fake_link_rx(fake_link(i), &len), "hello", 5);
+        fake_link_tx(fake_link(i), "x", 1);
+        ck_assert_str_eq(fake_addr_text(&fake_sent()->peer), from[i]);
+    }
+    done(s);
+}
+END_TEST
+
 static void moves(const char *follow, const struct adit_security_info *sa, bool yes)
 {
     struct adit_self *s = server(follow);
@@ -1662,7 +1681,8 @@ static Suite *suite(void)
         A5_clients_named_anonymous_are_told_apart, A6_stopccn_ends_every_session,
         A7_the_server_never_calls, K3_tunnel_id_zero, K7_other_versions_get_no_answer,
         K8_duplicate_sccrq_is_one_tunnel, K8_not_another_tunnel_from_the_same_port,
-        L2_answers_come_from_the_address_that_was_called, M8_the_source_port_may_change,
+        L2_answers_come_from_the_address_that_was_called, L1_source_port_1701_or_any_other,
+        M8_the_source_port_may_change,
         S3_address_changes, M12_sli_and_wen_are_acknowledged_and_ignored,
         W2_two_clients_behind_one_nat, W25_wrong_ids_in_cdn_and_stopccn,
         W23_cdn_and_stopccn_again_and_again, sccrq_that_are_not_acceptable, unknown_mandatory_avps,

@@ -1136,6 +1136,24 @@ START_TEST(options_that_change_while_it_runs)
 }
 END_TEST
 
+START_TEST(W24_windows_xp_sends_four_bytes_more_than_the_mru)
+{
+    /* It does not count MPPE's header, and its packets must fit all the same:
+     * GRE 16, address, control and protocol 4. */
+    static const uint32_t paths[] = { 1480, 1300, 1000 };
+    struct adit_self *s = server("mtu: 1460");
+    for (uint32_t i = 0; i < 3; i++) {
+        struct adit_addr from = fake_addr("192.0.2.8:1");
+        from.ip[3] = (uint8_t)(from.ip[3] + i);
+        fake_mtu(paths[i]);
+        call(control(&from), 7);
+        ck_assert_uint_le(fake_link(i)->info.mtu + 4 + 4 + 16, paths[i]);
+        ck_assert_uint_ge(fake_link(i)->info.mtu + 40, paths[i]);
+    }
+    end(s);
+}
+END_TEST
+
 START_TEST(places_to_listen)
 {
     our = fake_addr("10.0.0.1:1723");
@@ -1200,7 +1218,8 @@ static Suite *suite(void)
         A8_echo_timeout_ends_the_calls, stop_keeps_calls_and_destroy_says_goodbye,
         connections_without_a_call_are_closed, the_host_hangs_up_inside_up_and_rx,
         dial_against_a_script, dial_failures_have_causes, status_shows_connections_and_calls,
-        options_that_change_while_it_runs, places_to_listen, calls_of_access_concentrators, NULL });
+        options_that_change_while_it_runs, W24_windows_xp_sends_four_bytes_more_than_the_mru,
+        places_to_listen, calls_of_access_concentrators, NULL });
     TCase *tc = tcase_create("both");
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, server_and_dialler_through_the_host, 0, 5);

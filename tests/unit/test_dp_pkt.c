@@ -480,7 +480,7 @@ START_TEST(partial_checksums_are_finished)
 }
 END_TEST
 
-START_TEST(mss_is_clamped)
+START_TEST(A12_mss_is_clamped)
 {
     static const uint8_t opt[][12] = {
         { 2, 4, 5, 0xb4, 1, 1, 1, 1, 1, 1, 1, 0 },
@@ -638,7 +638,7 @@ static Suite *suite(void)
         sums_agree, every_truncation_is_read_or_refused, segments_are_exact,
         coalesce_of_segments_is_the_packet, strangers_are_not_joined, a_flow_keeps_its_order,
         flows_interleave, limits_of_a_super_packet, udp_without_checksum_stays_alone,
-        partial_checksums_are_finished, mss_is_clamped, options_that_run_over_are_left,
+        partial_checksums_are_finished, A12_mss_is_clamped, options_that_run_over_are_left,
         fragments_carry_everything, options_of_later_fragments, too_big_is_answered,
         hostile_vnet_headers, NULL
     };
