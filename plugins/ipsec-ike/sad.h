@@ -47,7 +47,9 @@ struct sad_who {
 
 struct sad_ops {
     uint64_t (*now)(void *u);   /* monotonic ms */
-    /* Opened datagrams of an association: data starts behind the UDP header. */
+    /* Opened datagrams of an association: data starts behind the UDP header.
+     * `our` and `peer` have the ports of that header and the addresses that the
+     * association began with: a path above stays the same when a NAT moves it. */
     void (*rx)(void *u, struct sad_assoc *a, const struct adit_addr *our, const struct adit_addr *peer,
                struct adit_frame **v, uint32_t n);
     /* ESP packets for the network: on this outer path. */
@@ -79,7 +81,8 @@ struct sad_ops {
     X(ESP_KEEPALIVE,"nat-keepalives",    "NAT keepalives received; ignored.")
 // clang-format on
 
-/* `bits`: buckets of the SPI table. counters: from SAD_COUNTER_MAP's first on.
+/* counters: from SAD_COUNTER_MAP's first on. Whatever ends inside a call of sad's
+ * (callbacks may end anything) keeps its memory until the outermost call returns.
  * grace_ms: how long an association without pairs is kept for a new one. */
 struct sad *sad_new(const struct sad_ops *ops, void *u, OSSL_LIB_CTX *lib, uint64_t *counters,
                     uint64_t grace_ms);
@@ -94,8 +97,9 @@ void sad_keep_keys(struct sad *s, bool keep);
 uint32_t sad_spi_new(struct sad *s);
 void sad_spi_drop(struct sad *s, uint32_t spi);
 
-/* The association of that peer and selector, made when there is none. `outer`
- * is the path that its ESP leaves on. NULL: no memory. */
+/* The association of that peer (owner), of our address and selector, made when
+ * there is none. `outer` is the path that its ESP leaves on, from now on. NULL: no
+ * memory. */
 struct sad_assoc *sad_assoc_get(struct sad *s, const struct sad_who *who, struct adit_path *outer);
 void sad_assoc_end(struct sad_assoc *a, uint32_t why);         /* all its pairs, at once; gone() */
 
@@ -130,7 +134,8 @@ void sad_rx(struct sad *s, struct adit_path *outer, struct adit_frame **v, uint3
 void sad_tx(struct sad_assoc *a, const struct adit_path *inner, struct adit_frame **v, uint32_t n);
 
 /* Looks after time limits, grace times, lingering; returns ms until the next
- * look (0: nothing to wait for). */
+ * look (0: nothing to wait for). Limits of bytes and numbers are met where they
+ * are used up; the look that belongs to them comes within 5 s. */
 uint64_t sad_tick(struct sad *s);
 
 /* ---- views ---- */
@@ -138,7 +143,7 @@ uint64_t sad_tick(struct sad *s);
 struct sad_assoc_view {
     const struct sad_who *who;
     const char *transform;      /* of the sending pair */
-    uint32_t overhead;          /* outer UDP header, ESP and inner UDP header, at most */
+    uint32_t overhead;          /* what a UDP datagram grows, at most: outer UDP header and ESP */
     uint64_t since_ms, rekeys, bytes_in, bytes_out, packets_in, packets_out;
     uint64_t heard_ms;          /* the peer's last authenticated packet */
     uint64_t sent_ms;           /* our last packet: for NAT keepalives and DPD */
