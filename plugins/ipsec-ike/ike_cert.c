@@ -23,7 +23,6 @@
 #define LEVEL    2              /* 112 bits: RSA 2048, SHA-256 */
 #define DEPTH    8
 
-// NOLINTNEXTLINE: sentences with their buffer
 #define REFUSE(...) (snprintf(why, why_len, __VA_ARGS__), ERR_clear_error(), false)
 
 /* ---- files --------------------------------------------------------------------- */
@@ -375,12 +374,28 @@ bool ike_cert_named(const X509 *x, const char *name)
 
 /* ---- the chain ---------------------------------------------------------------------- */
 
-static bool chain_refused(X509_STORE_CTX *c, X509 *leaf, char *why, size_t why_len)
+/* The dates of the list that was refused; the context has forgotten it afterwards. */
+struct crl_dates {
+    char from[32], until[32];
+};
+
+static int note_crl(int ok, X509_STORE_CTX *c)
+{
+    struct crl_dates *d = X509_STORE_CTX_get_app_data(c);
+    const X509_CRL *crl = ok ? NULL : X509_STORE_CTX_get0_current_crl(c);
+    if (crl) {
+        time_text(X509_CRL_get0_lastUpdate(crl), d->from, sizeof d->from);
+        time_text(X509_CRL_get0_nextUpdate(crl), d->until, sizeof d->until);
+    }
+    return ok;
+}
+
+static bool chain_refused(X509_STORE_CTX *c, X509 *leaf, const struct crl_dates *crl, char *why,
+                          size_t why_len)
 {
     char who[IKE_NAME_TEXT], by[IKE_NAME_TEXT], when[32];
     int e = X509_STORE_CTX_get_error(c);
     X509 *x = X509_STORE_CTX_get_current_cert(c);
-    X509_CRL *crl = X509_STORE_CTX_get0_current_crl(c);
     x = x ? x : leaf;
     subject_text(x, who);
     ike_cert_name_text(X509_get_issuer_name(x), by);
@@ -408,13 +423,11 @@ static bool chain_refused(X509_STORE_CTX *c, X509 *leaf, char *why, size_t why_l
     case X509_V_ERR_UNABLE_TO_GET_CRL:
         return REFUSE("crl has no list of \"%s\", which issued \"%s\": add it", by, who);
     case X509_V_ERR_CRL_HAS_EXPIRED:
-        time_text(crl ? X509_CRL_get0_nextUpdate(crl) : NULL, when, sizeof when);
         return REFUSE("the list of revoked certificates of \"%s\" expired on %s: put its next one into "
-                      "crl and reload", by, when);
+                      "crl and reload", by, crl->until);
     case X509_V_ERR_CRL_NOT_YET_VALID:
-        time_text(crl ? X509_CRL_get0_lastUpdate(crl) : NULL, when, sizeof when);
         return REFUSE("the list of revoked certificates of \"%s\" is valid from %s on only: is the "
-                      "clock right?", by, when);
+                      "clock right?", by, crl->from);
     case X509_V_ERR_CRL_SIGNATURE_FAILURE:
         return REFUSE("the list of revoked certificates of \"%s\" is not signed by it", by);
     case X509_V_ERR_EE_KEY_TOO_SMALL:
@@ -436,13 +449,16 @@ static bool chain_refused(X509_STORE_CTX *c, X509 *leaf, char *why, size_t why_l
 bool ike_cert_chain(OSSL_LIB_CTX *lib, X509_STORE *store, X509 *x, STACK_OF(X509) *others,
                     uint64_t now_s, char *why, size_t why_len)
 {
+    struct crl_dates crl = { "", "" };
     X509_STORE_CTX *c = X509_STORE_CTX_new_ex(lib, NULL);
     bool ok = c && X509_STORE_CTX_init(c, store, x, others) > 0;
     if (!ok) {
         (void)REFUSE("out of memory");
     } else {
         X509_STORE_CTX_set_time(c, 0, (time_t)now_s);
-        ok = X509_verify_cert(c) > 0 || chain_refused(c, x, why, why_len);
+        X509_STORE_CTX_set_app_data(c, &crl);
+        X509_STORE_CTX_set_verify_cb(c, note_crl);
+        ok = X509_verify_cert(c) > 0 || chain_refused(c, x, &crl, why, why_len);
     }
     X509_STORE_CTX_free(c);
     return ok;

@@ -643,6 +643,8 @@ static bool send_4(struct ike_sa *sa, struct ike_rx *rx)
         struct ike_exchange_values v = values_of(sa);
         if (!ike_keys_sig(sa->k->lib, &sa->keys, &sa->prop, &v))
             len = 0;
+        else
+            ike_keys_method(&sa->keys, sa->method);
     }
     if (len == 0)
         return internal(sa);
@@ -784,9 +786,11 @@ static bool keys_sign(struct ike_sa *sa, struct ike_rx *rx)
     (void)rx;
     our_identity(sa);
     x->method = sa->method;
-    x->hash_len = sa->prop.hash->len;
-    if (!ike_keys_sig(sa->k->lib, &sa->keys, &sa->prop, &v) ||
-        !hash_of(sa, &sa->keys, true, x->our_hash))
+    if (!ike_keys_sig(sa->k->lib, &sa->keys, &sa->prop, &v))
+        return internal(sa);
+    ike_keys_method(&sa->keys, sa->method);
+    x->hash_len = sa->keys.auth_hash->len;
+    if (!hash_of(sa, &sa->keys, true, x->our_hash))
         return internal(sa);
     if (!work(sa, IKE_DO_SIGN)) {
         ike_sa_fail(sa, ADIT_EBUSY, IKE_SAY_LIMIT, "too much work is waiting");
@@ -910,7 +914,7 @@ static bool take_signature(struct ike_sa *sa, struct ike_rx *rx)
     x->peer_sig = sig->body;
     x->peer_sig_len = sig->len;
     x->method = sa->method;
-    x->hash_len = sa->prop.hash->len;
+    x->hash_len = sa->keys.auth_hash->len;
     x->now_s = sa->k->ops->wall(sa->k->u) / 1000;
     if (!hash_of(sa, &sa->keys, false, x->peer_hash))
         return internal(sa);
