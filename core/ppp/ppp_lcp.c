@@ -508,11 +508,15 @@ void lcp_echo(struct ppp *p)
         l->echo_at = p->heard_at + p->cfg.echo_ms;
         return;
     }
+    /* a near peer answers within the millisecond in which it was asked */
+    if (p->heard_at >= l->echo_sent_at)
+        l->echo_open = 0;
     if (l->echo_open >= p->cfg.echo_failures) {
         ppp_end(p, ADIT_CAUSE_ECHO_TIMEOUT, NULL);
         return;
     }
     l->echo_open++;
+    l->echo_sent_at = now;
     l->echo_at = now + p->cfg.echo_ms;
     uint8_t out[4];
     struct wr w = wr_of(out, sizeof out);

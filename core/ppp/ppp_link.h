@@ -33,6 +33,7 @@ struct lcp {
     bool mru_off;               /* the peer has its own mind about our MRU */
     uint64_t echo_at;           /* when to look at the silence; PPP_NEVER: no echoes */
     uint32_t echo_open;         /* Echo-Requests since the last frame */
+    uint64_t echo_sent_at;      /* the last of them */
     bool echo_off;              /* the peer does not know Echo-Request */
 };
 
