@@ -142,8 +142,6 @@ void ses_net_enter(struct ses *s)
     struct ppp_info p;
     char peer[ADDR_TEXT], address[ADDR_TEXT];
     ppp_info(s->ppp, &p);
-    s->up_ms = loop_now();
-    s->up_wall = loop_wall();
     s->mtu = p.peer_mru && p.peer_mru < ses_conf_get()->mtu ? p.peer_mru : ses_conf_get()->mtu;
     /* peer_mru allows for MPPE and for the tunnel already */
     uint64_t profile_mtu = ses_u(s, ADIT_ATTR_MTU);
@@ -162,6 +160,8 @@ void ses_net_enter(struct ses *s)
         ses_drop(s, rc == ADIT_EEXIST ? ADIT_CAUSE_ADDRESS_TAKEN : ADIT_CAUSE_RESOURCE, NULL);
         return;
     }
+    s->up_ms = loop_now();
+    s->up_wall = loop_wall();
     s->session_timeout_ms = ses_u(s, ADIT_ATTR_SESSION_TIMEOUT);
     s->idle_timeout_ms = ses_u(s, ADIT_ATTR_IDLE_TIMEOUT);
     LOG_EVENT("session", &ev_up, ADIT_KV_S("session", s->id), ADIT_KV_S("user", s->user),

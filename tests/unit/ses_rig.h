@@ -1,0 +1,96 @@
+/* ses_rig.h - the rooms session, plugin and ppp as they are, on a loop in virtual
+ * time and a data path of nothing: stub plugins on one side, dialling clients on
+ * the other.
+ *
+ *     rig_open("ppp: { auth: [pap] }");
+ *     struct stub *t = rig_add(ADIT_KIND_TUNNEL, "t");       // 8 ports
+ *     rig_add(ADIT_KIND_AUTH, "a"); ...                       // accepts, grants, leases
+ *     struct caller *c = rig_call(t, "anna", 1);
+ *     rig_run(1000);
+ *     ck_assert(c->up);
+ *     rig_close();
+ *
+ * What the stubs hear stands in rig.log, in words. A stub that is called from
+ * where the ladder must not call it (a tunnel's hangup inside its own rx) fails
+ * the test.
+ */
+#ifndef SES_RIG_H
+#define SES_RIG_H
+
+#include <adit/plugin.h>
+#include "datapath/dp.h"
+#include "ppp/ppp.h"
+#include "session/ses.h"
+
+struct stub {
+    struct plug_inst *inst;
+    struct adit_self *self;
+    struct ses_tunnel *tunnel;
+    char name[16];
+    /* what it answers */
+    bool silent;                /* nothing, until rig_answer() */
+    int32_t status;
+    uint32_t verdict, cause, grant;
+    bool no_match;              /* a policy engine without a policy for this */
+    const char *why;
+    struct adit_attrs *attrs;   /* with an acceptance, a grant or a lease */
+    uint32_t first;             /* a pool's next address, host order; every lease takes one */
+    uint32_t left;              /* addresses in it */
+    /* what it saw */
+    adit_request req;           /* the last */
+    uint32_t asked, cancelled, released, began, ended, begun;
+    uint64_t duration_ms;       /* of the last end */
+    uint64_t ended_by;          /* its cause */
+    bool wanted;                /* the last lease was for one address */
+};
+
+struct caller {
+    struct adit_link *link;     /* NULL: the call is over, or was never taken */
+    int32_t refused;            /* what open() said */
+    struct stub *tunnel;
+    struct ppp *ppp;
+    struct loop_timer *timer;
+    const char *user;
+    struct adit_link_info info;
+    bool up, down;              /* its network; its PPP ended */
+    uint32_t cause;             /* its PPP's */
+    bool hung_up;               /* the host asked for the call's end */
+    uint32_t hangup_cause;
+    bool deaf;                  /* takes nothing that comes */
+    bool slow_hangup;           /* hung_up is all that happens; rig_hang_up() ends the call */
+    struct adit_addr address;
+};
+
+extern struct rig {
+    char log[65536];
+    bool in_rx;                 /* a link->rx() is on the stack */
+    int32_t attach_fails;       /* what dp_attach() says */
+    struct dp_attach attached;  /* the last */
+    uint32_t ports;             /* of the data path that are attached now */
+    struct dp_port *last_port;
+    bool at_once;               /* tunnels call link->down() from inside hangup() */
+} rig;
+
+/* The rooms, with section `ppp:` from YAML ("" defaults). */
+void rig_open(const char *yaml);
+int32_t rig_conf(const char *yaml);             /* a reload of it */
+void rig_close(void);
+struct stub *rig_add(uint32_t kind, const char *name);
+struct stub *rig_add_tunnel(const char *name, uint32_t ports, uint32_t encryption);
+void rig_remove(struct stub *s);
+void rig_answer(struct stub *s);                /* the kept request gets its answer */
+
+/* One that dials from 192.0.2.`host`; refused says when the host did not take it.
+ * The password is right or wrong as the authenticator says. */
+struct caller *rig_call(struct stub *tunnel, const char *user, uint8_t host);
+/* Its PPP begins anew on the same call, as `user`. */
+void rig_redial(struct caller *c, const char *user);
+void rig_hang_up(struct caller *c, uint32_t cause);     /* the bearer is gone */
+void rig_quit(struct caller *c);                /* Terminate-Request */
+void rig_traffic(struct caller *c);             /* a datagram from the client, now */
+
+void rig_run(uint64_t ms);                      /* virtual time goes by */
+uint64_t rig_now(void);
+uint32_t rig_timers(void);                      /* that exist */
+
+#endif

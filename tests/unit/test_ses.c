@@ -1,0 +1,943 @@
+/* test_ses.c - the ladder: the order of a login, every refusal with its cause, limits,
+ * what comes too late, and the way down. */
+#include <stdio.h>
+#include <string.h>
+#include "ses_rig.h"
+#include "unit.h"
+
+#define PAP "ppp: { auth: [pap], answer-timeout: 5s, half-open: 0, half-open-per-address: 0"
+#define PLAIN PAP " }"
+
+static struct stub *t, *a, *p, *l, *acc;
+
+/* One of each kind. */
+static void house(const char *yaml)
+{
+    rig_open(yaml);
+    t = rig_add(ADIT_KIND_TUNNEL, "t");
+    a = rig_add(ADIT_KIND_AUTH, "a");
+    p = rig_add(ADIT_KIND_POLICY, "p");
+    l = rig_add(ADIT_KIND_POOL, "l");
+    acc = rig_add(ADIT_KIND_ACCOUNTING, "acc");
+}
+
+static void put_u(struct stub *s, uint32_t id, uint64_t u)
+{
+    struct adit_value v = { ADIT_TYPE_U64, 0, { .u = u } };
+    if (!s->attrs)
+        s->attrs = plug_attr_api.make();
+    plug_attr_api.del(s->attrs, id);
+    ck_assert_int_eq(plug_attr_api.put(s->attrs, id, &v), 0);
+}
+
+static void put_ip(struct stub *s, uint32_t id, uint8_t last)
+{
+    struct adit_value v = { ADIT_TYPE_ADDR, 0, { .addr = { .family = ADIT_AF_IPV4, .prefix = 32,
+                                                           .ip = { 10, 9, 9, last } } } };
+    if (!s->attrs)
+        s->attrs = plug_attr_api.make();
+    ck_assert_int_eq(plug_attr_api.put(s->attrs, id, &v), 0);
+}
+
+static uint32_t sessions(void)
+{
+    uint32_t n = 0;
+    for (struct ses *s = ses_next(NULL); s; s = ses_next(s))
+        n++;
+    return n;
+}
+
+/* The counters say what a walk through all sessions says. */
+static void counts_agree(void)
+{
+    struct ses_tunnel_info ti;
+    uint32_t up = 0, all = 0;
+    for (struct ses *s = ses_next(NULL); s; s = ses_next(s), all++) {
+        struct ses_info i;
+        ses_info(s, &i);
+        up += !strcmp(i.state, "up");
+    }
+    ses_tunnel_info(t->tunnel, &ti);
+    ck_assert_uint_eq(ses_total()->up, up);
+    ck_assert_uint_eq(ses_total()->open, all);
+    ck_assert_uint_eq(ti.connected, up);
+    ck_assert_uint_eq(ti.used, all);
+}
+
+static void last_failure_is(uint32_t cause, const char *user)
+{
+    const struct ses_failure *f = ses_failure(0);
+    ck_assert_ptr_nonnull(f);
+    ck_assert_msg(f->cause == cause, "the cause is %u (%s), not %u", f->cause, f->text, cause);
+    ck_assert_str_eq(f->user, user);
+    ck_assert_str_eq(f->tunnel, "t");
+    ck_assert_str_eq(f->protocol, "stub");
+    ck_assert_str_ne(f->text, "");
+}
+
+/* ---- the order ---------------------------------------------------------------------------- */
+
+START_TEST(a_login_goes_up_the_ladder_and_down_again)
+{
+    house(PLAIN);
+    struct caller *c = rig_call(t, "CORP\\anna", 1);
+    rig_run(1000);
+    ck_assert(c->up);
+    ck_assert_str_eq(rig.log, "check:a decide:p lease:l attach begin:acc ");
+    ck_assert_uint_eq(c->address.ip[3], 2);
+    ck_assert_uint_eq(rig.attached.address.ip[3], 2);
+    counts_agree();
+
+    struct ses_info i;
+    ses_info(ses_next(NULL), &i);
+    ck_assert_str_eq(i.user, "CORP\\anna");
+    ck_assert_str_eq(i.account, "anna");
+    ck_assert_str_eq(i.state, "up");
+    ck_assert_str_eq(i.method, "pap");
+    ck_assert_str_eq(i.policy, "p");
+    ck_assert_str_eq(i.authenticator, "a");
+    ck_assert_str_eq(i.pool, "l");
+    ck_assert_str_eq(i.protocol, "stub");
+
+    rig.log[0] = '\0';
+    rig_run(9000);
+    rig_quit(c);
+    rig_run(5000);
+    ck_assert_str_eq(rig.log, "end:acc detach release:l hangup down ");
+    ck_assert_uint_eq(c->hangup_cause, ADIT_CAUSE_PEER_HANGUP);
+    ck_assert_uint_eq(acc->ended_by, ADIT_CAUSE_PEER_HANGUP);
+    /* the link waits a while for the peer to close it (RFC 1661 section 4.4, zrc) */
+    ck_assert_uint_ge(acc->duration_ms, 10000);
+    ck_assert_uint_lt(acc->duration_ms, 14000);
+    ck_assert_uint_eq(sessions(), 0);
+    ck_assert_ptr_null(ses_failure(0));         /* it was no failed attempt */
+    counts_agree();
+    rig_close();
+}
+END_TEST
+
+START_TEST(authenticators_and_pools_are_asked_in_order)
+{
+    rig_open(PLAIN);
+    t = rig_add(ADIT_KIND_TUNNEL, "t");
+    a = rig_add(ADIT_KIND_AUTH, "a");
+    struct stub *a2 = rig_add(ADIT_KIND_AUTH, "a2"), *a3 = rig_add(ADIT_KIND_AUTH, "a3");
+    p = rig_add(ADIT_KIND_POLICY, "p");
+    struct stub *p2 = rig_add(ADIT_KIND_POLICY, "p2");
+    l = rig_add(ADIT_KIND_POOL, "l");
+    struct stub *l2 = rig_add(ADIT_KIND_POOL, "l2");
+    a->verdict = ADIT_VERDICT_NEXT;
+    a2->status = ADIT_EIO;
+    p->no_match = true;
+    l->left = 0;
+    struct caller *c = rig_call(t, "anna", 1);
+    rig_run(1000);
+    ck_assert(c->up);
+    ck_assert_str_eq(rig.log, "check:a check:a2 check:a3 decide:p decide:p2 lease:l lease:l2 attach ");
+    struct ses_info i;
+    ses_info(ses_next(NULL), &i);
+    ck_assert_str_eq(i.authenticator, "a3");
+    ck_assert_str_eq(i.policy, "p2");
+    ck_assert_str_eq(i.pool, "l2");
+    ck_assert_uint_eq(a3->asked + p2->asked + l2->asked, 3);
+    rig_close();
+    ck_assert_uint_eq(l2->released, 1);
+    ck_assert_uint_eq(l->released, 0);
+}
+END_TEST
+
+/* A stopped instance is not asked. */
+START_TEST(what_does_not_run_is_passed_over)
+{
+    house(PLAIN);
+    struct stub *a2 = rig_add(ADIT_KIND_AUTH, "a2");
+    plug_inst_stop(a->inst);
+    struct caller *c = rig_call(t, "anna", 1);
+    rig_run(1000);
+    ck_assert(c->up);
+    ck_assert_uint_eq(a->asked, 0);
+    ck_assert_uint_eq(a2->asked, 1);
+    plug_inst_stop(a2->inst);
+    c = rig_call(t, "anna", 2);
+    rig_run(1000);
+    ck_assert(!c->up);
+    last_failure_is(ADIT_CAUSE_NO_COMMON_METHOD, "");
+    rig_close();
+}
+END_TEST
+
+/* ---- refusals ------------------------------------------------------------------------------- */
+
+static void nobody(void) { a->verdict = ADIT_VERDICT_NEXT; }
+static void wrong(void) { a->verdict = ADIT_VERDICT_REJECT; }
+static void disabled(void) { a->verdict = ADIT_VERDICT_REJECT; a->cause = ADIT_CAUSE_DISABLED; }
+static void broken(void) { a->status = ADIT_EIO; }
+static void unsure(void) { a->verdict = ADIT_VERDICT_ERROR; }
+static void mad(void) { a->verdict = 77; }
+static void mute(void) { a->silent = true; }
+static void none(void) { p->no_match = true; p->cause = 0; }
+static void none_says(void) { p->no_match = true; p->cause = ADIT_CAUSE_HOURS; }
+static void deny(void) { p->grant = 0; }
+static void hours(void) { p->grant = 0; p->cause = ADIT_CAUSE_HOURS; }
+static void engine(void) { p->status = ADIT_EIO; }
+static void p_mute(void) { p->silent = true; }
+static void method(void) { put_u(p, ADIT_ATTR_METHODS, ADIT_AUTH_MSCHAPV2); }
+static void nothing(void) { put_u(p, ADIT_ATTR_ENCRYPTION, ADIT_ENC_40); }
+static void keyless(void) { put_u(p, ADIT_ATTR_ENCRYPTION, ADIT_ENC_128); }
+static void empty(void) { l->left = 0; }
+static void taken(void) { l->status = ADIT_EEXIST; }
+static void foreign(void) { l->status = ADIT_ENOENT; }
+static void bad_pool(void) { l->status = ADIT_EIO; }
+static void l_mute(void) { l->silent = true; }
+static void own_cause(void) { l->status = ADIT_ENOSPC; l->cause = ADIT_CAUSE_RESOURCE; }
+static void another(void) { rig.attach_fails = ADIT_EEXIST; }
+static void no_memory(void) { rig.attach_fails = ADIT_ENOMEM; }
+
+static const struct refusal {
+    const char *what;
+    void (*set)(void);
+    uint32_t cause;
+    const char *log;            /* how far it came */
+} refusals[] = {
+    { "no authenticator knows the user", nobody, ADIT_CAUSE_UNKNOWN_USER, "check" },
+    { "the password is wrong", wrong, ADIT_CAUSE_AUTH_FAILED, "check" },
+    { "the authenticator names the cause", disabled, ADIT_CAUSE_DISABLED, "check" },
+    { "the authenticator fails", broken, ADIT_CAUSE_AUTH_UNAVAILABLE, "check" },
+    { "the authenticator cannot tell", unsure, ADIT_CAUSE_AUTH_UNAVAILABLE, "check" },
+    { "the authenticator talks nonsense", mad, ADIT_CAUSE_AUTH_UNAVAILABLE, "check" },
+    { "the authenticator never answers", mute, ADIT_CAUSE_AUTH_UNAVAILABLE, "check cancel" },
+    { "no policy matches", none, ADIT_CAUSE_NO_POLICY, "check decide" },
+    { "no policy matches, and why", none_says, ADIT_CAUSE_HOURS, "check decide" },
+    { "the policy denies", deny, ADIT_CAUSE_POLICY_DENIED, "check decide" },
+    { "the policy denies, and why", hours, ADIT_CAUSE_HOURS, "check decide" },
+    { "the policy engine fails", engine, ADIT_CAUSE_AUTH_UNAVAILABLE, "check decide" },
+    { "the policy engine never answers", p_mute, ADIT_CAUSE_AUTH_UNAVAILABLE, "check decide cancel" },
+    { "the profile excludes the method", method, ADIT_CAUSE_METHOD_REFUSED, "check decide" },
+    { "profile and tunnel have no encryption in common", nothing, ADIT_CAUSE_CONFLICT, "check decide" },
+    { "encryption without keys", keyless, ADIT_CAUSE_ENCRYPTION, "check decide" },
+    { "the pool is empty", empty, ADIT_CAUSE_POOL_EXHAUSTED, "check decide lease" },
+    { "the address is taken", taken, ADIT_CAUSE_ADDRESS_TAKEN, "check decide lease" },
+    { "no pool serves it", foreign, ADIT_CAUSE_NO_POOL, "check decide lease" },
+    { "the pool fails", bad_pool, ADIT_CAUSE_AUTH_UNAVAILABLE, "check decide lease" },
+    { "the pool never answers", l_mute, ADIT_CAUSE_AUTH_UNAVAILABLE, "check decide lease cancel" },
+    { "the pool names the cause", own_cause, ADIT_CAUSE_RESOURCE, "check decide lease" },
+    { "the data path has the address", another, ADIT_CAUSE_ADDRESS_TAKEN, "check decide lease attach" },
+    { "the data path has no memory", no_memory, ADIT_CAUSE_RESOURCE, "check decide lease attach" },
+};
+#define REFUSALS ((int)(sizeof refusals / sizeof refusals[0]))
+
+START_TEST(each_refusal_has_its_cause)
+{
+    const struct refusal *r = &refusals[_i];
+    house(PLAIN);
+    r->set();
+    struct caller *c = rig_call(t, "anna", 1);
+    rig_run(60000);
+    ck_assert_msg(!c->up && c->hung_up, "%s", r->what);
+    ck_assert_msg(c->hangup_cause == r->cause, "%s: the tunnel hears %u, not %u", r->what,
+                  c->hangup_cause, r->cause);
+    last_failure_is(r->cause, "anna");
+    ck_assert_str_eq(ses_failure(0)->method, "pap");
+    ck_assert_ptr_null(ses_failure(1));         /* once */
+    ck_assert_uint_eq(ses_total()->refused, 1);
+    char expected[128], *at = expected;
+    for (const char *w = r->log; *w; w++)       /* "check decide" in the log is "check:a decide:p " */
+        if (!at || w == r->log || w[-1] == ' ') {
+            const char *who = *w == 'd' ? ":p" : *w == 'l' ? ":l" : *w == 'a' ? "" : ":a";
+            if (!strncmp(w, "cancel", 6))
+                who = strstr(r->log, "lease") ? ":l" : strstr(r->log, "decide") ? ":p" : ":a";
+            at += sprintf(at, "%.*s%s ", (int)strcspn(w, " "), w, who);
+        }
+    ck_assert_msg(!strncmp(rig.log, expected, strlen(expected)), "%s: %s", r->what, rig.log);
+    ck_assert_uint_eq(acc->begun + acc->ended, 0);
+    ck_assert_uint_eq(sessions(), 0);
+    /* an address that was leased came back */
+    ck_assert_uint_eq(l->released, strstr(r->log, "attach") != NULL);
+    counts_agree();
+    rig_close();
+}
+END_TEST
+
+/* What the peer is told is the policy's word: no success that ends at once. */
+START_TEST(the_peer_hears_of_success_after_the_policy)
+{
+    house(PLAIN);
+    p->silent = true;
+    struct caller *c = rig_call(t, "anna", 1);
+    rig_run(1000);
+    struct ppp_info i;
+    ppp_info(c->ppp, &i);
+    ck_assert_uint_eq(i.our_method, 0);
+    ck_assert_uint_eq(l->asked, 0);
+    rig_answer(p);
+    rig_run(1000);
+    ppp_info(c->ppp, &i);
+    ck_assert_uint_eq(i.our_method, ADIT_AUTH_PAP);
+    ck_assert(c->up);
+    rig_close();
+}
+END_TEST
+
+START_TEST(the_first_cause_wins)
+{
+    house(PLAIN);
+    /* an operator drops it; that the bearer goes too comes second */
+    struct caller *c = rig_call(t, "anna", 1);
+    rig_run(1000);
+    ses_drop(ses_next(NULL), ADIT_CAUSE_ADMIN, NULL);
+    rig_hang_up(c, ADIT_CAUSE_LOST_CARRIER);
+    rig_run(1000);
+    ck_assert_uint_eq(acc->ended_by, ADIT_CAUSE_ADMIN);
+    /* a refused peer hangs up: that is not why */
+    a->verdict = ADIT_VERDICT_REJECT;
+    a->silent = true;
+    c = rig_call(t, "berta", 1);
+    rig_run(1000);
+    rig_answer(a);
+    rig_hang_up(c, ADIT_CAUSE_PEER_HANGUP);
+    rig_run(1000);
+    last_failure_is(ADIT_CAUSE_AUTH_FAILED, "berta");
+    /* the tunnel's own cause, when nothing else was wrong */
+    c = rig_call(t, "carl", 1);
+    rig_run(1000);
+    rig_hang_up(c, ADIT_CAUSE_GRE_BLOCKED);
+    rig_run(1000);
+    last_failure_is(ADIT_CAUSE_GRE_BLOCKED, "carl");
+    ck_assert_uint_eq(sessions(), 0);
+    rig_close();
+}
+END_TEST
+
+/* ---- plugins that do not keep to it ------------------------------------------------------------ */
+
+START_TEST(one_that_never_answers_is_passed_over_in_time)
+{
+    house(PLAIN);
+    struct stub *a2 = rig_add(ADIT_KIND_AUTH, "a2");
+    a->silent = true;
+    struct caller *c = rig_call(t, "anna", 1);
+    rig_run(4900);
+    ck_assert_uint_eq(a2->asked, 0);
+    rig_run(200);
+    ck_assert_uint_eq(a2->asked, 1);
+    ck_assert(c->up);
+    ck_assert_uint_eq(a->cancelled, 1);
+    ck_assert_uint_eq(plug_inst_stat(a->inst)->timed_out, 1);
+    /* its answer comes when nobody waits */
+    a->verdict = ADIT_VERDICT_REJECT;
+    rig_answer(a);
+    rig_run(100);
+    ck_assert(c->up);
+    ck_assert_uint_eq(plug_inst_stat(a->inst)->late, 1);
+    ck_assert_uint_eq(plug_inst_stat(a->inst)->faults, 0);
+    rig_close();
+}
+END_TEST
+
+START_TEST(a_second_answer_changes_nothing)
+{
+    house(PLAIN);
+    a->silent = p->silent = l->silent = true;
+    struct caller *c = rig_call(t, "anna", 1);
+    rig_run(100);
+    rig_answer(a);
+    a->verdict = ADIT_VERDICT_REJECT;
+    rig_answer(a);
+    rig_run(100);
+    ck_assert_uint_eq(plug_inst_stat(a->inst)->faults, 1);
+    rig_answer(p);
+    p->grant = 0;
+    rig_answer(p);
+    rig_run(100);
+    ck_assert_uint_eq(plug_inst_stat(p->inst)->faults, 1);
+    rig_answer(l);
+    rig_answer(l);
+    rig_run(100);
+    ck_assert_uint_eq(plug_inst_stat(l->inst)->faults, 1);
+    ck_assert(c->up);
+    ck_assert_uint_eq(c->address.ip[3], 2);
+    ck_assert_uint_eq(acc->begun, 1);
+    rig_close();
+}
+END_TEST
+
+START_TEST(an_answer_after_the_hangup_is_late)
+{
+    struct stub **who[] = { &a, &p, &l };
+    house(PLAIN);
+    for (size_t n = 0; n < 3; n++) {
+        struct stub *s = *who[n];
+        s->silent = true;
+        struct caller *c = rig_call(t, "anna", 1);
+        rig_run(100);
+        ck_assert_uint_eq(s->asked, n + 1 - n);
+        rig_hang_up(c, ADIT_CAUSE_LOST_CARRIER);
+        ck_assert_uint_eq(s->cancelled, 1);
+        rig_run(100);
+        ck_assert_uint_eq(sessions(), 0);
+        rig_answer(s);
+        rig_run(100);
+        ck_assert_uint_eq(plug_inst_stat(s->inst)->late, 1);
+        ck_assert_uint_eq(plug_inst_stat(s->inst)->faults, 0);
+        ck_assert_uint_eq(plug_requests_open(s->inst), 0);
+        counts_agree();
+        s->silent = false;
+        s->asked = 0;
+        if (n < 2)
+            (*who[n + 1])->asked = 0;
+    }
+    rig_close();
+}
+END_TEST
+
+/* An instance goes while sessions have to do with it. */
+START_TEST(an_instance_may_go_at_any_time)
+{
+    house(PLAIN);
+    struct caller *up = rig_call(t, "anna", 1);
+    rig_run(1000);
+    ck_assert(up->up);
+    rig_remove(l);                              /* whose lease it has */
+    a->silent = true;
+    struct caller *waits = rig_call(t, "berta", 2);
+    rig_run(100);
+    rig_remove(a);                              /* who is asked */
+    rig_run(1000);
+    ck_assert(!waits->up);
+    last_failure_is(ADIT_CAUSE_AUTH_UNAVAILABLE, "berta");
+    ck_assert(up->up);
+    rig_quit(up);
+    rig_run(5000);
+    ck_assert_uint_eq(acc->ended, 1);
+    ck_assert_uint_eq(l->released, 0);
+    rig_close();
+}
+END_TEST
+
+/* ---- ports and limits -------------------------------------------------------------------------- */
+
+START_TEST(ports_run_out_and_change_while_in_use)
+{
+    house(PLAIN);
+    struct ses_tunnel_info ti;
+    ck_assert_int_eq(ses_tunnel_ports(t->tunnel, 1), 0);
+    struct caller *one = rig_call(t, "anna", 1);
+    struct caller *two = rig_call(t, "berta", 2);
+    ck_assert_int_eq(two->refused, ADIT_EBUSY);
+    last_failure_is(ADIT_CAUSE_PORTS_EXHAUSTED, "");
+    ck_assert_ptr_null(ses_failure(0)->method);
+    ck_assert_ptr_nonnull(strstr(ses_failure(0)->text, "All 1 ports of t"));
+    ses_tunnel_info(t->tunnel, &ti);
+    ck_assert_uint_eq(ti.refused, 1);
+    ck_assert_int_eq(ses_tunnel_ports(t->tunnel, 2), 0);
+    two = rig_call(t, "berta", 2);
+    rig_run(1000);
+    ck_assert(one->up && two->up);
+    /* fewer than are in use: those that are up stay, nobody comes */
+    ck_assert_int_eq(ses_tunnel_ports(t->tunnel, 1), 0);
+    rig_run(1000);
+    ck_assert(one->up && two->up);
+    ck_assert_int_eq(rig_call(t, "carl", 3)->refused, ADIT_EBUSY);
+    rig_quit(one);
+    rig_run(5000);
+    ck_assert_int_eq(rig_call(t, "carl", 3)->refused, ADIT_EBUSY);
+    rig_quit(two);
+    rig_run(5000);
+    two = rig_call(t, "carl", 3);
+    ck_assert_int_eq(two->refused, 0);
+    /* 0 turns the protocol off */
+    ck_assert_int_eq(ses_tunnel_ports(t->tunnel, 0), 0);
+    ck_assert_str_eq(plug_state(t->inst), "stopped");
+    ck_assert_int_eq(rig_call(t, "doris", 4)->refused, ADIT_EBUSY);
+    last_failure_is(ADIT_CAUSE_PROTOCOL_OFF, "");
+    ck_assert_int_eq(ses_tunnel_ports(t->tunnel, 2), 0);
+    ck_assert_str_eq(plug_state(t->inst), "running");
+    ck_assert_int_eq(rig_call(t, "doris", 4)->refused, 0);
+    counts_agree();
+    rig_close();
+}
+END_TEST
+
+START_TEST(half_open_calls_are_limited)
+{
+    house("ppp: { auth: [pap], half-open: 5, half-open-per-address: 2 }");
+    struct caller *c[5];
+    c[0] = rig_call(t, NULL, 1);
+    c[1] = rig_call(t, NULL, 1);
+    ck_assert_int_eq(rig_call(t, NULL, 1)->refused, ADIT_EDENIED);
+    ck_assert_ptr_nonnull(strstr(ses_failure(0)->text, "half-open-per-address"));
+    c[2] = rig_call(t, NULL, 2);
+    c[3] = rig_call(t, NULL, 2);
+    c[4] = rig_call(t, NULL, 3);
+    ck_assert_int_eq(c[4]->refused, 0);
+    ck_assert_int_eq(rig_call(t, NULL, 4)->refused, ADIT_EDENIED);
+    ck_assert_ptr_nonnull(strstr(ses_failure(0)->text, "(ppp.half-open)"));
+    /* one that ends makes room for its address, and for all */
+    rig_hang_up(c[0], ADIT_CAUSE_LOST_CARRIER);
+    rig_run(0);
+    c[0] = rig_call(t, "anna", 1);
+    ck_assert_int_eq(c[0]->refused, 0);
+    /* one that authenticated waits no more */
+    rig_run(1000);
+    ck_assert(c[0]->up);
+    struct caller *more = rig_call(t, NULL, 1);
+    ck_assert_int_eq(more->refused, 0);
+    ck_assert_int_eq(rig_call(t, NULL, 1)->refused, ADIT_EDENIED);
+    /* one that begins anew waits again: one of address 1 too many is not thrown out */
+    rig_redial(c[0], "berta");
+    a->silent = true;
+    rig_run(100);
+    ck_assert_int_eq(rig_call(t, NULL, 5)->refused, ADIT_EDENIED);
+    counts_agree();
+    rig_close();
+    ck_assert_uint_eq(ses_total()->open, 0);
+}
+END_TEST
+
+START_TEST(an_account_has_as_many_sessions_as_it_may)
+{
+    house(PLAIN);
+    put_u(p, ADIT_ATTR_SESSION_LIMIT, 2);
+    struct caller *one = rig_call(t, "anna", 1), *two;
+    rig_run(1000);
+    two = rig_call(t, "ANNA", 2);               /* the same account */
+    rig_run(1000);
+    ck_assert(one->up && two->up);
+    rig_call(t, "Anna", 3);
+    rig_run(1000);
+    last_failure_is(ADIT_CAUSE_SESSION_LIMIT, "Anna");
+    ck_assert_ptr_nonnull(strstr(ses_failure(0)->text, "has 2 sessions of the 2"));
+    struct caller *other = rig_call(t, "CORP\\anna", 4);        /* another domain's */
+    rig_run(1000);
+    ck_assert(other->up);
+    rig_quit(two);
+    rig_run(5000);
+    two = rig_call(t, "anna", 2);
+    rig_run(1000);
+    ck_assert(two->up);
+    rig_close();
+}
+END_TEST
+
+/* Two logins of one account under way at once are two. */
+START_TEST(the_session_limit_counts_logins_under_way)
+{
+    house(PLAIN);
+    put_u(p, ADIT_ATTR_SESSION_LIMIT, 1);
+    l->silent = true;
+    struct caller *one = rig_call(t, "anna", 1);
+    struct caller *two = rig_call(t, "anna", 2);
+    rig_run(100);
+    last_failure_is(ADIT_CAUSE_SESSION_LIMIT, "anna");
+    ck_assert_uint_eq(l->asked, 1);
+    rig_answer(l);
+    rig_run(1000);
+    ck_assert(one->up != two->up);
+    rig_close();
+}
+END_TEST
+
+/* ---- addresses ------------------------------------------------------------------------------------- */
+
+/* The account's own address, outside every pool. M9: the same user is back before
+ * its end was noticed. */
+START_TEST(M9_the_same_user_takes_its_address_over)
+{
+    house(PLAIN);
+    put_ip(a, ADIT_ATTR_ADDRESS, 7);
+    l->status = ADIT_ENOENT;
+    struct caller *one = rig_call(t, "anna", 1);
+    rig_run(1000);
+    ck_assert(one->up && l->wanted);
+    ck_assert_uint_eq(one->address.ip[3], 7);
+    struct caller *two = rig_call(t, "berta", 2);
+    rig_run(1000);
+    ck_assert(one->up && !two->up);
+    last_failure_is(ADIT_CAUSE_ADDRESS_TAKEN, "berta");
+    ck_assert_ptr_nonnull(strstr(ses_failure(0)->text, "10.9.9.7"));
+    two = rig_call(t, "anna", 3);
+    rig_run(1000);
+    ck_assert(!one->up && two->up);
+    ck_assert_uint_eq(one->hangup_cause, ADIT_CAUSE_LOST_CARRIER);
+    ck_assert_uint_eq(two->address.ip[3], 7);
+    ck_assert_uint_eq(sessions(), 1);
+    rig_quit(two);
+    rig_run(5000);
+    two = rig_call(t, "berta", 2);              /* it is free again */
+    rig_run(1000);
+    ck_assert(two->up);
+    rig_close();
+}
+END_TEST
+
+/* What account, profile and pool say of DNS goes before what the server says. */
+START_TEST(the_nearer_setting_wins)
+{
+    house(PAP ", dns: [10.0.0.1, 10.0.0.2], server-address: 10.0.0.254 }");
+    struct ppp_info i;
+    struct caller *c = rig_call(t, "anna", 1);
+    rig_run(1000);
+    ppp_info(c->ppp, &i);
+    ck_assert_uint_eq(i.dns[0].ip[3], 1);
+    ck_assert_uint_eq(i.dns[1].ip[3], 2);
+    ck_assert_uint_eq(i.peer.ip[3], 254);
+    put_ip(l, ADIT_ATTR_DNS, 53);
+    put_ip(l, ADIT_ATTR_SERVER_ADDRESS, 1);
+    c = rig_call(t, "anna", 2);
+    rig_run(1000);
+    ppp_info(c->ppp, &i);
+    ck_assert_uint_eq(i.dns[0].ip[3], 53);
+    ck_assert_uint_eq(i.dns[1].ip[3], 1);
+    ck_assert_uint_eq(i.peer.ip[1], 9);
+    put_ip(p, ADIT_ATTR_DNS, 54);
+    c = rig_call(t, "anna", 3);
+    rig_run(1000);
+    ppp_info(c->ppp, &i);
+    ck_assert_uint_eq(i.dns[0].ip[3], 54);
+    rig_close();
+}
+END_TEST
+
+/* ---- while it is up ------------------------------------------------------------------------------------ */
+
+START_TEST(a_reload_leaves_sessions_up)
+{
+    house(PAP ", dns: [10.0.0.1] }");
+    struct ppp_info i;
+    struct caller *c = rig_call(t, "anna", 1);
+    rig_run(1000);
+    ck_assert(c->up);
+    /* a section with an error changes nothing */
+    ck_assert_int_eq(rig_conf("ppp: { auth: [] }"), ADIT_ECONF);
+    ck_assert_int_eq(rig_conf("ppp: { auth: [eap-tls] }"), ADIT_ECONF);
+    ck_assert_int_eq(rig_conf("ppp: { auth: [pap], mtu: 7 }"), ADIT_ECONF);
+    ck_assert_uint_eq(ses_conf_get()->auth, ADIT_AUTH_PAP);
+    ck_assert_int_eq(rig_conf("ppp: { auth: [chap], dns: [10.0.0.9], name: other }"), 0);
+    rig_run(60000);
+    ck_assert(c->up);
+    ck_assert_uint_eq(sessions(), 1);
+    struct caller *d = rig_call(t, "berta", 2);
+    rig_run(1000);
+    ck_assert(c->up && d->up);
+    ppp_info(d->ppp, &i);
+    ck_assert_uint_eq(i.our_method, ADIT_AUTH_CHAP);
+    ck_assert_str_eq(i.peer_name, "other");
+    ck_assert_uint_eq(i.dns[0].ip[3], 9);
+    rig_close();
+}
+END_TEST
+
+START_TEST(a_peer_that_begins_anew_may_be_somebody_else)
+{
+    house(PLAIN);
+    put_u(p, ADIT_ATTR_SESSION_LIMIT, 1);
+    struct caller *c = rig_call(t, "anna", 1);
+    rig_run(1000);
+    ck_assert(c->up);
+    rig.log[0] = '\0';
+    rig_redial(c, "berta");
+    rig_run(5000);
+    ck_assert(c->up);
+    ck_assert_str_eq(rig.log, "end:acc detach release:l check:a decide:p lease:l attach begin:acc ");
+    struct ses_info i;
+    ses_info(ses_next(NULL), &i);
+    ck_assert_str_eq(i.user, "berta");
+    counts_agree();
+    struct caller *d = rig_call(t, "anna", 2);  /* whose session is over */
+    rig_run(1000);
+    ck_assert(d->up);
+    rig_close();
+    ck_assert_uint_eq(acc->begun, 3);
+    ck_assert_uint_eq(acc->ended, 3);
+}
+END_TEST
+
+START_TEST(the_session_timeout_ends_it)
+{
+    house(PLAIN);
+    put_u(p, ADIT_ATTR_SESSION_TIMEOUT, 3600 * 1000);
+    struct caller *c = rig_call(t, "anna", 1);
+    rig_run(1000);
+    for (int i = 0; i < 59; i++) {
+        rig_run(60 * 1000);
+        rig_traffic(c);
+    }
+    ck_assert(c->up);
+    rig_run(60 * 1000);
+    ck_assert(!c->up);
+    ck_assert_uint_eq(c->hangup_cause, ADIT_CAUSE_SESSION_TIMEOUT);
+    ck_assert_uint_eq(acc->ended_by, ADIT_CAUSE_SESSION_TIMEOUT);
+    ck_assert_uint_eq(acc->duration_ms / 1000, 3600);
+    ck_assert_uint_eq(sessions(), 0);
+    rig_close();
+}
+END_TEST
+
+START_TEST(the_idle_timeout_counts_from_the_last_packet)
+{
+    house(PLAIN);
+    put_u(a, ADIT_ATTR_IDLE_TIMEOUT, 600 * 1000);
+    struct caller *c = rig_call(t, "anna", 1);
+    struct ses_info i;
+    rig_run(1000);
+    for (int n = 0; n < 5; n++) {
+        rig_run(500 * 1000);
+        rig_traffic(c);
+        rig_run(0);
+        ck_assert(c->up);
+    }
+    ses_info(ses_next(NULL), &i);
+    ck_assert_uint_eq(i.idle_ms, 0);
+    ck_assert_uint_eq(i.packets_in, 5);
+    rig_run(599 * 1000);
+    ck_assert(c->up);
+    rig_run(2 * 1000);
+    ck_assert(!c->up);
+    ck_assert_uint_eq(acc->ended_by, ADIT_CAUSE_IDLE_TIMEOUT);
+    rig_close();
+}
+END_TEST
+
+/* The callers of the rig answer in no time at all: that too is an answer. */
+START_TEST(one_that_falls_silent_is_noticed)
+{
+    house(PAP ", echo-interval: 10s, echo-failures: 3 }");
+    struct caller *c = rig_call(t, "anna", 1);
+    rig_run(1000);
+    rig_run(300 * 1000);
+    ck_assert_msg(c->up, "%u", c->hangup_cause);
+    c->deaf = true;
+    rig_run(120 * 1000);
+    ck_assert(c->hung_up);
+    ck_assert_uint_eq(c->hangup_cause, ADIT_CAUSE_ECHO_TIMEOUT);
+    rig_close();
+}
+END_TEST
+
+START_TEST(one_that_says_nothing_is_let_go)
+{
+    house(PLAIN);
+    struct caller *c = rig_call(t, NULL, 1);
+    rig_run(120 * 1000);
+    ck_assert(c->hung_up);
+    ck_assert_uint_eq(c->hangup_cause, ADIT_CAUSE_LCP_TIMEOUT);
+    last_failure_is(ADIT_CAUSE_LCP_TIMEOUT, "");
+    ck_assert_ptr_null(ses_failure(0)->method);
+    rig_close();
+}
+END_TEST
+
+/* Each begin has its end, on every accountant, however it ended. */
+START_TEST(accounting_begins_and_ends_in_pairs)
+{
+    house(PLAIN);
+    struct stub *acc2 = rig_add(ADIT_KIND_ACCOUNTING, "acc2");
+    struct caller *c[6];
+    for (uint8_t i = 0; i < 6; i++)
+        c[i] = rig_call(t, "anna", i);
+    rig_run(1000);
+    ck_assert_uint_eq(acc->begun, 6);
+    ck_assert_uint_eq(acc2->begun, 6);
+    rig_quit(c[0]);
+    rig_hang_up(c[1], ADIT_CAUSE_LOST_CARRIER);
+    ses_drop(ses_next(ses_next(ses_next(NULL))), ADIT_CAUSE_ADMIN, NULL);
+    rig_run(10000);
+    ck_assert_uint_eq(acc->ended, 3);
+    ck_assert_uint_eq(acc2->ended, 3);
+    a->verdict = ADIT_VERDICT_REJECT;
+    rig_call(t, "berta", 9);
+    rig_run(1000);
+    ck_assert_uint_eq(acc->ended, 3);
+    counts_agree();
+    rig_close();
+    ck_assert_uint_eq(acc->ended, 6);
+    ck_assert_uint_eq(acc2->ended, 6);
+}
+END_TEST
+
+/* ---- the way down ------------------------------------------------------------------------------------ */
+
+/* Everything that may end a session inside the tunnel's rx(): the tunnel is told
+ * later. The rig fails when it is not. */
+START_TEST(nothing_is_hung_up_from_inside_a_receive)
+{
+    for (int at_once = 0; at_once < 2; at_once++) {
+        if (!at_once)
+            house(PLAIN);
+        rig.at_once = at_once;
+        a->verdict = ADIT_VERDICT_REJECT;       /* ends by the client's own packet */
+        struct caller *c = rig_call(t, "anna", 1);
+        rig_run(1000);
+        ck_assert(c->hung_up);
+        ck_assert_ptr_null(c->link);
+        a->verdict = ADIT_VERDICT_ACCEPT;
+        c = rig_call(t, "anna", 1);
+        rig_run(1000);
+        rig_quit(c);                            /* Terminate-Request */
+        rig_run(5000);
+        ck_assert(c->hung_up);
+        ck_assert_ptr_null(c->link);
+        ck_assert_uint_eq(sessions(), 0);
+        counts_agree();
+    }
+    rig_close();
+}
+END_TEST
+
+/* A tunnel may take its time; the session is there, ending, until it says down. */
+START_TEST(a_slow_hangup_keeps_the_port)
+{
+    house(PLAIN);
+    struct caller *c[4];
+    struct ses_info i;
+    for (uint8_t n = 0; n < 4; n++)
+        c[n] = rig_call(t, "anna", n);
+    rig_run(1000);
+    for (uint8_t n = 0; n < 4; n++) {
+        c[n]->slow_hangup = true;
+        rig_quit(c[n]);
+    }
+    rig_run(10000);
+    ck_assert_uint_eq(sessions(), 4);
+    ses_info(ses_next(NULL), &i);
+    ck_assert_str_eq(i.state, "ending");
+    ck_assert_uint_eq(ses_total()->up, 0);
+    counts_agree();
+    rig_hang_up(c[2], ADIT_CAUSE_PEER_HANGUP);
+    rig_hang_up(c[0], ADIT_CAUSE_PEER_HANGUP);
+    rig_run(0);
+    ck_assert_uint_eq(sessions(), 2);
+    counts_agree();
+    rig_close();
+}
+END_TEST
+
+static void count(void *u) { ++*(int *)u; }
+
+START_TEST(closing_waits_for_everybody_but_not_for_ever)
+{
+    house(PLAIN);
+    int done = 0;
+    struct caller *c = rig_call(t, "anna", 1), *d = rig_call(t, "berta", 2);
+    rig_run(1000);
+    d->deaf = true;                             /* never acknowledges */
+    ses_close_all(ADIT_CAUSE_SHUTDOWN, count, &done);
+    ck_assert_int_eq(rig_call(t, "carl", 3)->refused, ADIT_EBUSY);
+    last_failure_is(ADIT_CAUSE_SHUTDOWN, "");
+    rig_run(1000);
+    ck_assert_uint_eq(c->hangup_cause, ADIT_CAUSE_SHUTDOWN);
+    ck_assert_int_eq(done, 0);
+    rig_run(2100);
+    ck_assert_int_eq(done, 1);
+    ck_assert_uint_eq(sessions(), 0);
+    ses_close_all(ADIT_CAUSE_SHUTDOWN, count, &done);   /* nobody is there: at once */
+    ck_assert_int_eq(done, 2);
+    rig_close();
+}
+END_TEST
+
+START_TEST(a_tunnel_taken_away_takes_its_sessions)
+{
+    house(PLAIN);
+    struct stub *t2 = rig_add(ADIT_KIND_TUNNEL, "t2");
+    a->silent = true;
+    struct caller *waits = rig_call(t2, "anna", 1);
+    rig_run(100);
+    a->silent = false;
+    struct caller *up = rig_call(t2, "berta", 2), *other = rig_call(t, "carl", 3);
+    struct caller *slow = rig_call(t2, "doris", 4);
+    rig_run(1000);
+    slow->slow_hangup = true;
+    rig_quit(slow);
+    rig_run(5000);
+    ck_assert(up->up && other->up && slow->hung_up);
+    rig_remove(t2);
+    ck_assert_uint_eq(sessions(), 1);
+    ck_assert(waits->link == NULL && up->link == NULL && slow->link == NULL);
+    ck_assert_uint_eq(acc->begun - acc->ended, 1);
+    rig_run(1000);
+    ck_assert(other->up);
+    counts_agree();
+    rig_close();
+}
+END_TEST
+
+START_TEST(the_ring_keeps_the_last_failures)
+{
+    house(PLAIN);
+    char name[16];
+    a->verdict = ADIT_VERDICT_REJECT;
+    ck_assert_ptr_null(ses_failure(0));
+    for (int i = 0; i < 300; i++) {
+        snprintf(name, sizeof name, "user%d", i);
+        rig_call(t, name, 1);
+        rig_run(100);
+        ck_assert_str_eq(ses_failure(0)->user, name);
+    }
+    ck_assert_uint_eq(ses_total()->refused, 300);
+    for (uint32_t n = 0; n < 256; n++) {
+        snprintf(name, sizeof name, "user%u", 299 - n);
+        ck_assert_str_eq(ses_failure(n)->user, name);
+    }
+    ck_assert_ptr_null(ses_failure(256));
+    rig_close();
+}
+END_TEST
+
+/* Sessions are found by number and by name; a name that is neither is nobody's. */
+START_TEST(sessions_are_found)
+{
+    house(PLAIN);
+    rig_call(t, "anna", 1);
+    rig_call(t, "berta", 2);
+    rig_run(1000);
+    struct ses *s = ses_next(ses_next(NULL));
+    struct ses_info i;
+    char number[24];
+    ses_info(s, &i);
+    snprintf(number, sizeof number, "%llu", (unsigned long long)i.number);
+    ck_assert_ptr_eq(ses_find(i.id), s);
+    ck_assert_ptr_eq(ses_find(number), s);
+    ck_assert_ptr_null(ses_find(""));
+    ck_assert_ptr_null(ses_find("2x"));
+    ck_assert_ptr_null(ses_find("99"));
+    rig_close();
+}
+END_TEST
+
+/* The names of methods that people write are the names that they read. */
+START_TEST(methods_have_one_name)
+{
+    static const struct adit_word words[] = { ADIT_AUTH_WORDS, { NULL, 0, 0 } };
+    for (const struct adit_word *w = words; w->word; w++) {
+        ck_assert_str_eq(ses_method_name((uint32_t)w->value), w->word);
+        ck_assert_uint_eq(w->value & (w->value - 1), 0);
+    }
+    ck_assert_str_eq(ses_method_name(0), "");
+    ck_assert_str_eq(ses_method_name(ADIT_AUTH_PAP | ADIT_AUTH_CHAP), "");
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = unit_suite("ses", (const TTest *const[]){
+        a_login_goes_up_the_ladder_and_down_again, authenticators_and_pools_are_asked_in_order,
+        what_does_not_run_is_passed_over, the_peer_hears_of_success_after_the_policy,
+        the_first_cause_wins, one_that_never_answers_is_passed_over_in_time,
+        a_second_answer_changes_nothing, an_answer_after_the_hangup_is_late,
+        an_instance_may_go_at_any_time, ports_run_out_and_change_while_in_use,
+        half_open_calls_are_limited, an_account_has_as_many_sessions_as_it_may,
+        the_session_limit_counts_logins_under_way, M9_the_same_user_takes_its_address_over,
+        the_nearer_setting_wins, a_reload_leaves_sessions_up,
+        a_peer_that_begins_anew_may_be_somebody_else, the_session_timeout_ends_it,
+        the_idle_timeout_counts_from_the_last_packet, one_that_falls_silent_is_noticed,
+        one_that_says_nothing_is_let_go, accounting_begins_and_ends_in_pairs,
+        nothing_is_hung_up_from_inside_a_receive, a_slow_hangup_keeps_the_port,
+        closing_waits_for_everybody_but_not_for_ever, a_tunnel_taken_away_takes_its_sessions,
+        the_ring_keeps_the_last_failures, sessions_are_found, methods_have_one_name, NULL });
+    TCase *tc = tcase_create("refusals");
+    tcase_add_loop_test(tc, each_refusal_has_its_cause, 0, REFUSALS);
+    suite_add_tcase(s, tc);
+    return s;
+}
+UNIT_MAIN(suite)
