@@ -244,8 +244,10 @@ static void peer_rx(void *u, const uint8_t *data, uint32_t len)
     if (p->len + len > p->cap) {
         size_t cap = (p->len + len) * 2;
         char *grown = realloc(p->line, cap);
-        if (!grown)
+        if (!grown) {
+            cut(p);             /* a line with a hole is nobody's request */
             return;
+        }
         p->line = grown;
         p->cap = cap;
     }

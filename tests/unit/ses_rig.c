@@ -1,7 +1,6 @@
 /* ses_rig.c - a loop in virtual time, a data path of nothing, stub plugins, callers. */
 #include "ses_rig.h"
 
-#include <check.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +10,14 @@
 #include "loop/loop.h"
 #include "plugin/plug_in.h"
 
-#undef fail
+/* Fuzz targets use the rig too, so this is not check's assertion. */
+#define must(what)                                                               \
+    do {                                                                          \
+        if (!(what)) {                                                            \
+            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #what);     \
+            abort();                                                              \
+        }                                                                         \
+    } while (0)
 
 struct rig rig;
 
@@ -200,13 +206,13 @@ static void asked(struct adit_self *self, adit_request req, const char *word)
 static void check(struct adit_self *self, uint64_t req, const struct adit_auth_query *q)
 {
     const struct adit_value *v = self->host->attr->get(q->attrs, ADIT_ATTR_USER, 0);
-    ck_assert_str_eq(v->v.p, q->user);
+    must(!strcmp(v->v.p, q->user));
     asked(self, req, "check");
 }
 
 static void decide(struct adit_self *self, uint64_t req, const struct adit_attrs *attrs)
 {
-    ck_assert_ptr_nonnull(self->host->attr->get(attrs, ADIT_ATTR_AUTHENTICATOR, 0));
+    must(self->host->attr->get(attrs, ADIT_ATTR_AUTHENTICATOR, 0) != NULL);
     asked(self, req, "decide");
 }
 
@@ -220,14 +226,14 @@ static void cancel(struct adit_self *self, uint64_t req)
 {
     struct stub *s = of_self(self);
     say("cancel:%s ", s->name);
-    ck_assert_uint_ne(req, 0);
+    must(req != 0);
     s->cancelled++;
 }
 
 static void release(struct adit_self *self, uint64_t l)
 {
     struct stub *s = of_self(self);
-    ck_assert_uint_ne(l, 0);
+    must(l != 0);
     say("release:%s ", s->name);
     s->released++;
     s->left++;
@@ -236,7 +242,7 @@ static void release(struct adit_self *self, uint64_t l)
 static void begin(struct adit_self *self, const struct adit_attrs *attrs)
 {
     struct stub *s = of_self(self);
-    ck_assert_ptr_nonnull(self->host->attr->get(attrs, ADIT_ATTR_ADDRESS, 0));
+    must(self->host->attr->get(attrs, ADIT_ATTR_ADDRESS, 0) != NULL);
     say("begin:%s ", s->name);
     s->begun++;
 }
@@ -276,7 +282,7 @@ static void fly(struct caller *c, bool to_host, struct adit_frame **v, uint32_t 
 {
     for (uint32_t i = 0; i < n; i++) {
         struct flight *f = malloc(sizeof *f);
-        ck_assert_uint_le(v[i]->len, BYTES);
+        must(v[i]->len <= BYTES);
         f->node = (struct adit_node){ NULL, NULL };
         f->c = c;
         f->to_host = to_host;
@@ -289,8 +295,8 @@ static void fly(struct caller *c, bool to_host, struct adit_frame **v, uint32_t 
 static void tunnel_tx(void *call, struct adit_frame **v, uint32_t n)
 {
     struct caller *c = call;
-    ck_assert_ptr_nonnull(c->link);
-    ck_assert(!c->hung_up);
+    must(c->link != NULL);
+    must(!c->hung_up);
     fly(c, false, v, n);
 }
 
@@ -304,9 +310,9 @@ static void caller_over(struct caller *c)
 static void tunnel_hangup(void *call, uint32_t cause)
 {
     struct caller *c = call;
-    ck_assert_msg(!rig.in_rx, "hangup() from inside the tunnel's own rx()");
-    ck_assert_msg(!c->hung_up, "hangup() twice");
-    ck_assert_ptr_nonnull(c->link);
+    must(!rig.in_rx);           /* never from inside the tunnel's own rx() */
+    must(!c->hung_up);          /* once */
+    must(c->link != NULL);
     say("hangup ");
     c->hung_up = true;
     c->hangup_cause = cause;
@@ -348,7 +354,7 @@ struct stub *rig_add_tunnel(const char *name, uint32_t ports, uint32_t encryptio
 {
     struct stub *s = rig_add(ADIT_KIND_TUNNEL, name);
     struct ses_tunnel_conf c = { .ports = ports, .encryption = encryption };
-    ck_assert_int_eq(ses_tunnel_set(s->tunnel, &c), 0);
+    must(ses_tunnel_set(s->tunnel, &c) == 0);
     return s;
 }
 
@@ -359,17 +365,17 @@ struct stub *rig_add(uint32_t kind, const char *name)
     size_t f = 0;
     while (faces[f].kind != kind)
         f++;
-    ck_assert_uint_lt(stub_count, STUBS);
+    must(stub_count < STUBS);
     *s = (struct stub){ .verdict = ADIT_VERDICT_ACCEPT, .grant = 1, .first = 0x0a090002, .left = 1000 };
     snprintf(s->name, sizeof s->name, "%s", name);
     s->inst = plug_inst_new(made[f], name, NULL, NULL);
-    ck_assert_ptr_nonnull(s->inst);
+    must(s->inst != NULL);
     s->self = plug_self(s->inst);
     stub_count++;
     if (kind == ADIT_KIND_TUNNEL)
         s->tunnel = ses_tunnel_add(s->inst, &ports);
     else
-        ck_assert_int_eq(plug_inst_start(s->inst), 0);
+        must(plug_inst_start(s->inst) == 0);
     return s;
 }
 
@@ -473,7 +479,7 @@ static void peer_begin(struct caller *c, const char *user)
 
 struct caller *rig_call(struct stub *tunnel, const char *user, uint8_t host)
 {
-    ck_assert_uint_lt(caller_count, CALLERS);
+    must(caller_count < CALLERS);
     struct caller *c = &callers[caller_count++];
     *c = (struct caller){ .tunnel = tunnel };
     c->info = (struct adit_link_info){ .size = sizeof c->info, .role = ADIT_ROLE_ANSWER,
@@ -588,7 +594,7 @@ void rig_run(uint64_t ms)
 int32_t rig_conf(const char *yaml)
 {
     struct conf_doc *d = conf_read_text("rig", yaml, strlen(yaml), NULL);
-    ck_assert_ptr_nonnull(d);
+    must(d != NULL);
     int32_t rc = ses_conf_read(conf_get(conf_root(d), "ppp"), NULL);
     conf_free(d);
     return rc;
@@ -601,7 +607,7 @@ void rig_open(const char *yaml)
     static const struct adit_plugin plugin = { .size = sizeof plugin, .name = "rig",
         .opt_size = sizeof(struct adit_opt), .counter_size = sizeof(struct adit_counter) };
     char text[256] = "";
-    ck_assert_int_eq(crypto_init(), 0);
+    must(crypto_init() == 0);
     log_level(ADIT_LOG_ERROR);
     log_open(0, NULL);
     host = (struct adit_host){ .size = sizeof host, .abi_minor = ADIT_ABI_MINOR, .version = "rig",
@@ -609,9 +615,25 @@ void rig_open(const char *yaml)
         .request = &plug_request_api, .control = &plug_control_api };
     plug_host(&host);
     for (size_t i = 0; i < FACES; i++)
-        ck_assert_msg(plug_face_new(&object, &plugin, &faces[i], &made[i], text, sizeof text) == 0,
-                      "%s", text);
-    ck_assert_int_eq(rig_conf(yaml), 0);
+        must(plug_face_new(&object, &plugin, &faces[i], &made[i], text, sizeof text) == 0);
+    must(rig_conf(yaml) == 0);
+}
+
+void rig_clear(void)
+{
+    for (uint32_t i = 0; i < caller_count; i++) {
+        if (callers[i].link)
+            rig_hang_up(&callers[i], ADIT_CAUSE_LOST_CARRIER);
+        ppp_free(callers[i].ppp);
+        loop_timer_free(callers[i].timer);
+    }
+    while (!adit_list_empty(&air)) {
+        struct flight *f = ADIT_OF(air.next, struct flight, node);
+        adit_list_del(&f->node);
+        free(f);
+    }
+    caller_count = 0;
+    rig_run(0);
 }
 
 static void all_gone(void *u) { *(bool *)u = true; }
@@ -624,24 +646,17 @@ void rig_close(void)
     rig_run(0);
     ses_close_all(ADIT_CAUSE_SHUTDOWN, all_gone, &done);
     rig_run(10000);
-    ck_assert(done);
-    ck_assert_ptr_null(ses_next(NULL));
-    ck_assert_uint_eq(rig.ports, 0);
+    must(done);
+    must(ses_next(NULL) == NULL);
+    must(rig.ports == 0);
     for (uint32_t i = 0; i < stub_count; i++)
         if (stubs[i].inst)
             rig_remove(&stubs[i]);
-    for (uint32_t i = 0; i < caller_count; i++) {
-        ck_assert_ptr_null(callers[i].link);
-        ppp_free(callers[i].ppp);
-        loop_timer_free(callers[i].timer);
-    }
-    while (!adit_list_empty(&air)) {
-        struct flight *f = ADIT_OF(air.next, struct flight, node);
-        adit_list_del(&f->node);
-        free(f);
-    }
+    for (uint32_t i = 0; i < caller_count; i++)
+        must(callers[i].link == NULL);
+    rig_clear();
     plug_requests_fini();
-    ck_assert_uint_eq(timer_count, 0);          /* nothing was left behind */
+    must(timer_count == 0);          /* nothing was left behind */
     for (size_t i = 0; i < FACES; i++)
         plug_face_free(made[i]);
     crypto_fini();

@@ -87,6 +87,7 @@ struct caller *rig_call(struct stub *tunnel, const char *user, uint8_t host);
 void rig_redial(struct caller *c, const char *user);
 void rig_hang_up(struct caller *c, uint32_t cause);     /* the bearer is gone */
 void rig_quit(struct caller *c);                /* Terminate-Request */
+void rig_clear(void);                           /* all callers go, and are forgotten */
 void rig_traffic(struct caller *c);             /* a datagram from the client, now */
 
 void rig_run(uint64_t ms);                      /* virtual time goes by */

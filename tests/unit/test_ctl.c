@@ -1,0 +1,268 @@
+/* test_ctl.c - the control socket: lines, verbs, peers that come and go in between. */
+#include "ses_rig.h"
+#include "ctl_rig.h"
+#include "unit.h"
+
+static struct stub *t;
+
+static void house(void)
+{
+    rig_open("ppp: { auth: [pap] }");
+    t = rig_add(ADIT_KIND_TUNNEL, "t");
+    rig_add(ADIT_KIND_AUTH, "a");
+    rig_add(ADIT_KIND_POLICY, "p");
+    rig_add(ADIT_KIND_POOL, "l");
+    ctl_rig_open();
+    rig_call(t, "anna", 1);
+    rig_call(t, "b\xff\"rta", 2);               /* a name that is no UTF-8 */
+    rig_run(1000);
+}
+
+static void leave(void)
+{
+    ctl_rig_close();
+    rig_run(0);
+    rig_close();
+}
+
+static uint32_t lines(const struct ctl_wire *w)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < w->len; i++)
+        n += w->out[i] == '\n';
+    return n;
+}
+
+/* The reply to a call, as JSON. */
+static json_t *call(const char *text)
+{
+    json_error_t e;
+    char *reply = ctl_dispatch_text(text);
+    ck_assert_ptr_nonnull(reply);
+    json_t *o = json_loads(reply, 0, &e);
+    ck_assert_msg(o != NULL, "%s: %s", reply, e.text);
+    ck_assert(json_is_boolean(json_object_get(o, "ok")));
+    free(reply);
+    return o;
+}
+
+static json_t *result(const char *text)
+{
+    json_t *o = call(text), *r = json_object_get(o, "result");
+    ck_assert_msg(json_is_true(json_object_get(o, "ok")), "%s", text);
+    json_incref(r);
+    json_decref(o);
+    return r;
+}
+
+static void fails(const char *text, const char *code, const char *says)
+{
+    json_t *o = call(text), *e = json_object_get(o, "error");
+    ck_assert_msg(json_is_false(json_object_get(o, "ok")), "%s", text);
+    ck_assert_str_eq(json_string_value(json_object_get(e, "code")), code);
+    ck_assert_msg(strstr(json_string_value(json_object_get(e, "text")), says) != NULL, "%s: %s", text,
+                  json_string_value(json_object_get(e, "text")));
+    json_decref(o);
+}
+
+static const char *const requests[] = {
+    "{\"verb\": \"help\"}",
+    "{\"verb\": \"status\", \"id\": 7}",
+    "{\"verb\": \"reload\"}",
+    "{\"verb\": \"stop\"}",
+    "{\"verb\": \"ports\"}",
+    "{\"verb\": \"ports.set\", \"args\": {\"tunnel\": \"t\", \"ports\": 9}}",
+    "{\"verb\": \"sessions\"}",
+    "{\"verb\": \"sessions.show\", \"args\": {\"id\": \"1\"}}",
+    "{\"verb\": \"sessions.failed\"}",
+    "{\"verb\": \"drop\", \"args\": {\"user\": \"nobody\"}}",
+    "{\"verb\": \"policies\"}",
+    "{\"verb\": \"policy.explain\", \"args\": {\"user\": \"anna\", \"group\": [\"a\", \"b\"], "
+        "\"peer\": \"192.0.2.1\", \"method\": 1, \"secured\": true}}",
+    "{\"verb\": \"pools\"}",
+    "{\"verb\": \"plugins\"}",
+    "{\"verb\": \"instances\"}",
+    "{\"verb\": \"plugin.call\", \"args\": {\"kind\": \"pool\", \"name\": \"l\", \"call\": \"x\", "
+        "\"with\": {\"a\": 1}}}",
+    "{\"verb\": \"log\", \"args\": {\"after\": 0}}",
+};
+#define REQUESTS (sizeof requests / sizeof requests[0])
+
+START_TEST(every_verb_answers)
+{
+    house();
+    for (size_t i = 0; i < REQUESTS; i++)
+        json_decref(call(requests[i]));
+    ck_assert_uint_eq(ctl_rig_stops, 1);
+    ck_assert_uint_eq(ctl_rig_reloads, 1);
+    json_t *r = result("{\"verb\": \"sessions\"}");
+    ck_assert_uint_eq(json_array_size(r), 2);
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(r, 0), "user")), "anna");
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(r, 1), "user")), "(not UTF-8)");
+    json_decref(r);
+    r = result("{\"verb\": \"status\"}");
+    ck_assert_int_eq(json_integer_value(json_object_get(r, "sessions")), 2);
+    ck_assert_str_eq(json_string_value(json_object_get(r, "state")), "degraded");
+    json_decref(r);
+    r = result("{\"verb\": \"drop\", \"args\": {\"user\": \"anna\"}}");
+    ck_assert_int_eq(json_integer_value(json_object_get(r, "dropped")), 1);
+    json_decref(r);
+    rig_run(10000);
+    r = result("{\"verb\": \"ports\"}");
+    ck_assert_uint_eq(json_array_size(r), 2);   /* one in use, the rest */
+    json_decref(r);
+    leave();
+}
+END_TEST
+
+START_TEST(what_is_wrong_is_told)
+{
+    house();
+    fails("", "ADIT_EINVAL", "");
+    fails("{", "ADIT_EINVAL", "");
+    fails("[]", "ADIT_EINVAL", "an object with a \"verb\"");
+    fails("{\"verb\": 7}", "ADIT_EINVAL", "an object with a \"verb\"");
+    fails("{\"verb\": \"help\", \"verb\": \"stop\"}", "ADIT_EINVAL", "duplicate");
+    fails("{\"verb\": \"sesions\"}", "ADIT_ENOENT", "did you mean 'sessions'?");
+    fails("{\"verb\": \"\"}", "ADIT_ENOENT", "no verb");
+    fails("{\"verb\": \"drop\"}", "ADIT_EINVAL", "name a session");
+    fails("{\"verb\": \"drop\", \"args\": {\"id\": \"\"}}", "ADIT_ENOENT", "no session");
+    fails("{\"verb\": \"drop\", \"args\": []}", "ADIT_EINVAL", "name a session");
+    fails("{\"verb\": \"ports.set\", \"args\": {\"tunnel\": \"t\", \"ports\": -1}}", "ADIT_EINVAL", "from 0");
+    fails("{\"verb\": \"ports.set\", \"args\": {\"tunnel\": \"t\", \"ports\": 1e9}}", "ADIT_EINVAL", "from 0");
+    fails("{\"verb\": \"ports.set\", \"args\": {\"tunnel\": \"u\", \"ports\": 1}}", "ADIT_ENOENT", "named 'u'");
+    fails("{\"verb\": \"policy.explain\", \"args\": {\"nonsense\": 1}}", "ADIT_EINVAL", "'nonsense'");
+    ck_assert_uint_eq(ctl_rig_stops, 0);
+    leave();
+}
+END_TEST
+
+START_TEST(every_truncation_is_survived)
+{
+    house();
+    for (size_t i = 0; i < REQUESTS; i++)
+        for (size_t n = 0; n < strlen(requests[i]); n++) {
+            char *cut = strndup(requests[i], n);
+            json_t *o = call(cut);
+            ck_assert(json_is_false(json_object_get(o, "ok")));
+            json_decref(o);
+            free(cut);
+        }
+    leave();
+}
+END_TEST
+
+/* One answer a line, wherever the reads were cut. */
+START_TEST(lines_are_whole_however_they_come)
+{
+    static const char two[] = "{\"verb\":\"status\",\"id\":1}\n\n{\"verb\":\"status\",\"id\":[2]}\n{\"verb\":";
+    house();
+    for (size_t at = 0; at < sizeof two; at++) {
+        struct ctl_wire *w = ctl_wire_new();
+        ctl_wire_rx(w, two, at);
+        ctl_wire_rx(w, two + at, sizeof two - 1 - at);
+        ck_assert_uint_eq(lines(w), 2);
+        ck_assert_ptr_nonnull(strstr(w->out, "\"id\":1}"));
+        ck_assert_ptr_nonnull(strstr(w->out, "\"id\":[2]}"));
+        ctl_wire_rx(w, "\"help\"}\n", 8);
+        ck_assert_uint_eq(lines(w), 3);
+        ctl_wire_free(w);
+    }
+    leave();
+}
+END_TEST
+
+START_TEST(a_line_without_an_end_is_cut_off)
+{
+    static char a[65536];
+    house();
+    memset(a, ' ', sizeof a);
+    struct ctl_wire *w = ctl_wire_new(), *other = ctl_wire_new();
+    for (int i = 0; i < 4; i++)
+        ctl_wire_rx(w, a, sizeof a);
+    ck_assert(!w->closed);
+    ctl_wire_rx(w, a, 1);
+    ck_assert(w->closed);
+    rig_run(0);
+    ctl_wire_rx(other, "{\"verb\":\"status\"}\n", 18);
+    ck_assert_uint_eq(lines(other), 1);
+    ctl_wire_free(w);
+    ctl_wire_free(other);
+    leave();
+}
+END_TEST
+
+START_TEST(one_that_does_not_read_is_cut_off)
+{
+    house();
+    struct ctl_wire *w = ctl_wire_new();
+    w->takes = 100;
+    ctl_wire_rx(w, "{\"verb\":\"help\"}\n{\"verb\":\"help\"}\n", 32);
+    ck_assert(w->closed);
+    rig_run(0);
+    ctl_wire_free(w);
+    leave();
+}
+END_TEST
+
+START_TEST(a_follower_is_fed_until_it_leaves)
+{
+    house();
+    uint32_t before = rig_timers();
+    struct ctl_wire *w = ctl_wire_new(), *both = ctl_wire_new();
+    ctl_wire_rx(w, "{\"verb\":\"log.follow\"}\n", 22);
+    ctl_wire_rx(both, "{\"verb\":\"log.follow\"}\n{\"verb\":\"log.follow\"}\n", 44);
+    ck_assert_uint_eq(rig_timers(), before + 3);
+    ck_assert_int_eq(rig_conf("ppp: { auth: [] }"), ADIT_ECONF);        /* an event */
+    rig_run(500);
+    ck_assert_uint_ge(lines(w), 1);
+    ck_assert_ptr_nonnull(strstr(w->out, "names no method"));
+    ck_assert_uint_eq(lines(both), 2 * lines(w));
+    ctl_wire_rx(w, "{\"verb\":\"status\"}\n", 18);         /* and asks on the same line */
+    ck_assert_ptr_nonnull(strstr(w->out, "uptime_ms"));
+    ctl_wire_free(both);
+    ck_assert_uint_eq(rig_timers(), before + 1);
+    ctl_wire_free(w);
+    ck_assert_uint_eq(rig_timers(), before);
+    leave();
+}
+END_TEST
+
+START_TEST(more_than_64_are_not_taken)
+{
+    struct ctl_wire *w[66];
+    house();
+    for (int i = 0; i < 66; i++)
+        w[i] = ctl_wire_new();
+    ck_assert(!w[63]->closed && w[64]->closed && w[65]->closed);
+    ctl_wire_free(w[0]);
+    w[0] = ctl_wire_new();
+    ck_assert(!w[0]->closed);
+    for (int i = 0; i < 66; i++)
+        ctl_wire_free(w[i]);
+    leave();
+}
+END_TEST
+
+/* Closing the socket ends those who are connected, followers too. */
+START_TEST(closing_ends_everybody)
+{
+    house();
+    struct ctl_wire *w = ctl_wire_new(), *v = ctl_wire_new();
+    ctl_wire_rx(w, "{\"verb\":\"log.follow\"}\n{\"ve", 26);
+    leave();
+    ck_assert(w->closed && v->closed);
+    ctl_wire_free(w);
+    ctl_wire_free(v);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    return unit_suite("ctl", (const TTest *const[]){
+        every_verb_answers, what_is_wrong_is_told, every_truncation_is_survived,
+        lines_are_whole_however_they_come, a_line_without_an_end_is_cut_off,
+        one_that_does_not_read_is_cut_off, a_follower_is_fed_until_it_leaves,
+        more_than_64_are_not_taken, closing_ends_everybody, NULL });
+}
+UNIT_MAIN(suite)
