@@ -159,7 +159,7 @@ static void ses_free(struct ses *s)
     totals.open--;
     ppp_free(s->ppp);
     loop_timer_free(s->ppp_timer);
-    loop_timer_free(s->limit_timer);
+    loop_timer_free(s->watch_timer);
     plug_attr_api.free(s->attrs);
     bytes_wipe(s, sizeof *s);
     free(s);

@@ -27,6 +27,7 @@ struct ses_conf {
     uint64_t echo_ms;
     uint64_t auth_timeout_ms;
     uint64_t answer_timeout_ms; /* how long a plugin may take */
+    uint64_t interim_ms;        /* between the reports to accountants; 0: none */
     struct adit_array dns, wins;        /* struct adit_addr */
     struct adit_array routes;           /* struct adit_addr: told to clients that ask (DHCPINFORM) */
     const char *dns_domain;

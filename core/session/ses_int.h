@@ -57,7 +57,7 @@ struct ses {
     struct table_node holder;
 
     struct ppp *ppp;
-    struct loop_timer *ppp_timer, *limit_timer;
+    struct loop_timer *ppp_timer, *watch_timer;
     struct adit_attrs *attrs;   /* what is known; login attributes on top */
 
     /* the rung AUTH */
@@ -89,6 +89,7 @@ struct ses {
     bool accounted;
     uint64_t since_wall, since_ms, up_wall, up_ms;
     uint64_t session_timeout_ms, idle_timeout_ms;
+    uint64_t interim_ms;        /* when the accountants last heard of it */
 };
 
 /* the ladder (ses.c) */

@@ -84,7 +84,9 @@ void ses_net_rx(struct ses *s, uint16_t proto, struct adit_frame **v, uint32_t n
         dp_rx(s->port, proto, v, n);
 }
 
-static void account(struct ses *s, int what)
+enum account { BEGIN, INTERIM, END };
+
+static void account(struct ses *s, enum account what)
 {
     if (s->port) {
         const struct dp_count *c = dp_count(s->port);
@@ -101,14 +103,14 @@ static void account(struct ses *s, int what)
             continue;
         const struct adit_accounting *vt = plug_vtable(i);
         void (*verb)(struct adit_self *, const struct adit_attrs *) =
-            what == 0 ? vt->begin : what == 1 ? vt->interim : vt->end;
-        if (verb)
-            verb(self, s->attrs);
+            what == BEGIN ? vt->begin : what == INTERIM ? vt->interim : vt->end;
+        verb(self, s->attrs);
     }
 }
 
-/* One timer looks at both limits, and sleeps until the nearer one could be due. */
-static void limits(void *u)
+/* One timer looks at both limits and at the interim report, and sleeps until the
+ * nearest of them could be due. */
+static void watch(void *u)
 {
     struct ses *s = u;
     if (s->finished || s->closing)
@@ -133,8 +135,17 @@ static void limits(void *u)
         if (end - now < next)
             next = end - now;
     }
+    uint64_t interval = ses_conf_get()->interim_ms;
+    if (interval) {
+        if (now >= s->interim_ms + interval) {
+            s->interim_ms = now;
+            account(s, INTERIM);
+        }
+        if (s->interim_ms + interval - now < next)
+            next = s->interim_ms + interval - now;
+    }
     if (next != UINT64_MAX)
-        loop_timer_set(s->limit_timer, next);
+        loop_timer_set(s->watch_timer, next);
 }
 
 void ses_net_enter(struct ses *s)
@@ -170,13 +181,12 @@ void ses_net_enter(struct ses *s)
               ADIT_KV_S("pool", s->pool), ADIT_KV_U("method", s->method),
               ADIT_KV_U("encryption", p.encryption), ADIT_KV_S("policy", s->policy),
               ADIT_KV_U("mtu", s->mtu));
-    account(s, 0);
+    account(s, BEGIN);
     s->accounted = true;
-    if (s->session_timeout_ms || s->idle_timeout_ms) {
-        if (!s->limit_timer)
-            s->limit_timer = loop_timer_new(limits, s);
-        limits(s);
-    }
+    s->interim_ms = s->up_ms;
+    if (!s->watch_timer)
+        s->watch_timer = loop_timer_new(watch, s);
+    watch(s);
 }
 
 void ses_net_leave(struct ses *s)
@@ -186,7 +196,7 @@ void ses_net_leave(struct ses *s)
     const struct dp_count *c = s->port ? dp_count(s->port) : &none;
     if (s->accounted) {
         s->accounted = false;
-        account(s, 2);
+        account(s, END);
         LOG_EVENT("session", &ev_down, ADIT_KV_S("session", s->id), ADIT_KV_S("user", s->user),
                   ADIT_KV_S("tunnel", s->self->name), ADIT_KV_S("peer", addr_text(&s->peer, peer)),
                   ADIT_KV_S("address", addr_text_host(&s->address, address)),
@@ -197,6 +207,6 @@ void ses_net_leave(struct ses *s)
     dp_detach(s->port);
     s->port = NULL;
     adit_list_del(&s->informed);
-    if (s->limit_timer)
-        loop_timer_stop(s->limit_timer);
+    if (s->watch_timer)
+        loop_timer_stop(s->watch_timer);
 }

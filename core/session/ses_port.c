@@ -26,6 +26,7 @@ const struct adit_opt ses_opts[] = {
     ADIT_OPT_NUM(U32, ses_conf, echo_failures, "echo-failures", "4", 1, 100, R, "Unanswered questions after which the client is gone."),
     ADIT_OPT(MSEC, ses_conf, auth_timeout_ms, "auth-timeout", "30s", R, "Time that a client has to authenticate."),
     ADIT_OPT(MSEC, ses_conf, answer_timeout_ms, "answer-timeout", "20s", R, "Time that an authenticator, policy or pool has to answer."),
+    ADIT_OPT(MSEC, ses_conf, interim_ms, "accounting-interval", "10m", R, "Time between the reports of a session that accountants get while it is up; 0: none."),
     ADIT_OPT(ADDR, ses_conf, dns, "dns", NULL, A, "DNS servers for clients; the first two count, those of the pool or profile go before."),
     ADIT_OPT(ADDR, ses_conf, wins, "wins", NULL, A, "WINS servers for clients; the first two count."),
     ADIT_OPT(PREFIX, ses_conf, routes, "routes", NULL, A, "Networks behind the server, told to clients that ask by DHCPINFORM (Windows)."),

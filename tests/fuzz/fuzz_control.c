@@ -11,17 +11,11 @@
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-static struct stub *t;
-
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
-    rig_open("ppp: { auth: [pap] }");
-    t = rig_add(ADIT_KIND_TUNNEL, "t");
-    rig_add(ADIT_KIND_AUTH, "a");
-    rig_add(ADIT_KIND_POLICY, "p");
-    rig_add(ADIT_KIND_POOL, "l");
+    rig_house("ppp: { auth: [pap] }");
     ctl_rig_open();
     return 0;
 }
@@ -54,9 +48,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (len < 2 || len > 4096)
         return 0;
     rig.log[0] = '\0';
-    ses_tunnel_ports(t->tunnel, 8);
-    rig_call(t, "anna", 1);
-    rig_call(t, "berta", 2);
+    ses_tunnel_ports(rig.tunnel->tunnel, 8);
+    rig_call(rig.tunnel, "anna", 1);
+    rig_call(rig.tunnel, "berta", 2);
     rig_run(1000);
     uint32_t timers = rig_timers(), asked = 0;
     size_t step = data[0] ? data[0] : len;

@@ -179,7 +179,12 @@ void rig_answer(struct stub *s)
     case ADIT_KIND_POOL: {
         struct adit_pool_answer a = { .size = sizeof a, .cause = s->cause, .attrs = s->attrs };
         int32_t status = s->status ? s->status : s->left ? 0 : ADIT_ENOSPC;
-        if (!status) {
+        if (s->fixed && s->wanted) {
+            status = s->one_is_out ? ADIT_EEXIST : 0;
+            s->one_is_out = true;
+            a.lease = UINT64_MAX;
+            a.address = s->one;
+        } else if (!status) {
             s->left--;
             a.lease = s->first;
             a.address = (struct adit_addr){ .family = ADIT_AF_IPV4, .prefix = 32,
@@ -218,7 +223,10 @@ static void decide(struct adit_self *self, uint64_t req, const struct adit_attrs
 
 static void lease(struct adit_self *self, uint64_t req, const struct adit_pool_query *q)
 {
-    of_self(self)->wanted = self->host->attr->get(q->attrs, ADIT_ATTR_ADDRESS, 0) != NULL;
+    const struct adit_addr *one = adit_attr_addr(self->host, q->attrs, ADIT_ATTR_ADDRESS, 0);
+    of_self(self)->wanted = one != NULL;
+    if (one)
+        of_self(self)->one = *one;
     asked(self, req, "lease");
 }
 
@@ -236,7 +244,10 @@ static void release(struct adit_self *self, uint64_t l)
     must(l != 0);
     say("release:%s ", s->name);
     s->released++;
-    s->left++;
+    if (l == UINT64_MAX)
+        s->one_is_out = false;
+    else
+        s->left++;
 }
 
 static void begin(struct adit_self *self, const struct adit_attrs *attrs)
@@ -249,8 +260,10 @@ static void begin(struct adit_self *self, const struct adit_attrs *attrs)
 
 static void interim(struct adit_self *self, const struct adit_attrs *attrs)
 {
-    (void)attrs;
-    say("interim:%s ", of_self(self)->name);
+    struct stub *s = of_self(self);
+    must(self->host->attr->get(attrs, ADIT_ATTR_DURATION, 0) != NULL);
+    say("interim:%s ", s->name);
+    s->interims++;
 }
 
 static void end(struct adit_self *self, const struct adit_attrs *attrs)
@@ -323,8 +336,12 @@ static void tunnel_hangup(void *call, uint32_t cause)
 static void tunnel_free(struct adit_self *self)
 {
     for (uint32_t i = 0; i < caller_count; i++)
-        if (callers[i].tunnel == of_self(self) && callers[i].link)
-            rig_hang_up(&callers[i], ADIT_CAUSE_LOST_CARRIER);
+        if (callers[i].tunnel == of_self(self) && callers[i].link) {
+            if (rig.rude)
+                caller_over(&callers[i]);
+            else
+                rig_hang_up(&callers[i], ADIT_CAUSE_LOST_CARRIER);
+        }
 }
 
 static const struct adit_life life = { .size = sizeof life, .create = create };
@@ -349,14 +366,6 @@ static const struct adit_face faces[] = {
 };
 #define FACES (sizeof faces / sizeof faces[0])
 static struct plug_face *made[FACES];
-
-struct stub *rig_add_tunnel(const char *name, uint32_t ports, uint32_t encryption)
-{
-    struct stub *s = rig_add(ADIT_KIND_TUNNEL, name);
-    struct ses_tunnel_conf c = { .ports = ports, .encryption = encryption };
-    must(ses_tunnel_set(s->tunnel, &c) == 0);
-    return s;
-}
 
 struct stub *rig_add(uint32_t kind, const char *name)
 {
@@ -519,6 +528,13 @@ static struct adit_frame frame_in(uint8_t *buf, size_t size, const uint8_t *data
     return adit_frame_of(buf, size, ADIT_ROOM, len);
 }
 
+void rig_inject(struct caller *c, const void *frame, uint32_t len)
+{
+    uint8_t buf[ADIT_ROOM + BYTES + ADIT_ROOM];
+    struct adit_frame f = frame_in(buf, sizeof buf, frame, len), *v = &f;
+    fly(c, true, &v, 1);
+}
+
 void rig_traffic(struct caller *c)
 {
     uint8_t buf[ADIT_ROOM + 64 + ADIT_ROOM], ip[28] = { 0x45, 0, 0, 28, [8] = 64, [9] = 1 };
@@ -617,6 +633,15 @@ void rig_open(const char *yaml)
     for (size_t i = 0; i < FACES; i++)
         must(plug_face_new(&object, &plugin, &faces[i], &made[i], text, sizeof text) == 0);
     must(rig_conf(yaml) == 0);
+}
+
+void rig_house(const char *yaml)
+{
+    rig_open(yaml);
+    rig.tunnel = rig_add(ADIT_KIND_TUNNEL, "t");
+    rig.auth = rig_add(ADIT_KIND_AUTH, "a");
+    rig.policy = rig_add(ADIT_KIND_POLICY, "p");
+    rig.pool = rig_add(ADIT_KIND_POOL, "l");
 }
 
 void rig_clear(void)

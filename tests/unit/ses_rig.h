@@ -2,10 +2,8 @@
  * time and a data path of nothing: stub plugins on one side, dialling clients on
  * the other.
  *
- *     rig_open("ppp: { auth: [pap] }");
- *     struct stub *t = rig_add(ADIT_KIND_TUNNEL, "t");       // 8 ports
- *     rig_add(ADIT_KIND_AUTH, "a"); ...                       // accepts, grants, leases
- *     struct caller *c = rig_call(t, "anna", 1);
+ *     rig_house("ppp: { auth: [pap] }");       // 8 ports; accepts, grants, leases
+ *     struct caller *c = rig_call(rig.tunnel, "anna", 1);
  *     rig_run(1000);
  *     ck_assert(c->up);
  *     rig_close();
@@ -38,10 +36,13 @@ struct stub {
     uint32_t left;              /* addresses in it */
     /* what it saw */
     adit_request req;           /* the last */
-    uint32_t asked, cancelled, released, began, ended, begun;
+    uint32_t asked, cancelled, released, begun, interims, ended;
     uint64_t duration_ms;       /* of the last end */
     uint64_t ended_by;          /* its cause */
     bool wanted;                /* the last lease was for one address */
+    bool fixed;                 /* it leases that one, to one at a time */
+    struct adit_addr one;       /* which it is */
+    bool one_is_out;
 };
 
 struct caller {
@@ -68,15 +69,17 @@ extern struct rig {
     struct dp_attach attached;  /* the last */
     uint32_t ports;             /* of the data path that are attached now */
     struct dp_port *last_port;
+    struct stub *tunnel, *auth, *policy, *pool;         /* of rig_house() */
+    bool rude;                  /* tunnels end without link->down() for their calls */
     bool at_once;               /* tunnels call link->down() from inside hangup() */
 } rig;
 
 /* The rooms, with section `ppp:` from YAML ("" defaults). */
 void rig_open(const char *yaml);
+void rig_house(const char *yaml);               /* with a tunnel t, an authenticator a, a policy p, a pool l */
 int32_t rig_conf(const char *yaml);             /* a reload of it */
 void rig_close(void);
 struct stub *rig_add(uint32_t kind, const char *name);
-struct stub *rig_add_tunnel(const char *name, uint32_t ports, uint32_t encryption);
 void rig_remove(struct stub *s);
 void rig_answer(struct stub *s);                /* the kept request gets its answer */
 
@@ -88,6 +91,7 @@ void rig_redial(struct caller *c, const char *user);
 void rig_hang_up(struct caller *c, uint32_t cause);     /* the bearer is gone */
 void rig_quit(struct caller *c);                /* Terminate-Request */
 void rig_clear(void);                           /* all callers go, and are forgotten */
+void rig_inject(struct caller *c, const void *frame, uint32_t len);    /* as if its PPP had sent it */
 void rig_traffic(struct caller *c);             /* a datagram from the client, now */
 
 void rig_run(uint64_t ms);                      /* virtual time goes by */

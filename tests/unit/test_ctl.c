@@ -3,18 +3,12 @@
 #include "ctl_rig.h"
 #include "unit.h"
 
-static struct stub *t;
-
 static void house(void)
 {
-    rig_open("ppp: { auth: [pap] }");
-    t = rig_add(ADIT_KIND_TUNNEL, "t");
-    rig_add(ADIT_KIND_AUTH, "a");
-    rig_add(ADIT_KIND_POLICY, "p");
-    rig_add(ADIT_KIND_POOL, "l");
+    rig_house("ppp: { auth: [pap] }");
     ctl_rig_open();
-    rig_call(t, "anna", 1);
-    rig_call(t, "b\xff\"rta", 2);               /* a name that is no UTF-8 */
+    rig_call(rig.tunnel, "anna", 1);
+    rig_call(rig.tunnel, "b\xff\"rta", 2);               /* a name that is no UTF-8 */
     rig_run(1000);
 }
 

@@ -13,11 +13,11 @@ static struct stub *t, *a, *p, *l, *acc;
 /* One of each kind. */
 static void house(const char *yaml)
 {
-    rig_open(yaml);
-    t = rig_add(ADIT_KIND_TUNNEL, "t");
-    a = rig_add(ADIT_KIND_AUTH, "a");
-    p = rig_add(ADIT_KIND_POLICY, "p");
-    l = rig_add(ADIT_KIND_POOL, "l");
+    rig_house(yaml);
+    t = rig.tunnel;
+    a = rig.auth;
+    p = rig.policy;
+    l = rig.pool;
     acc = rig_add(ADIT_KIND_ACCOUNTING, "acc");
 }
 
@@ -483,6 +483,16 @@ START_TEST(half_open_calls_are_limited)
     struct caller *more = rig_call(t, NULL, 1);
     ck_assert_int_eq(more->refused, 0);
     ck_assert_int_eq(rig_call(t, NULL, 1)->refused, ADIT_EDENIED);
+    /* nor does one that waits for an address */
+    rig_hang_up(c[2], ADIT_CAUSE_LOST_CARRIER);
+    rig_hang_up(c[3], ADIT_CAUSE_LOST_CARRIER);
+    l->silent = true;
+    ck_assert_int_eq(rig_call(t, "carl", 4)->refused, 0);
+    rig_run(1000);
+    for (uint8_t i = 0; i < 2; i++)
+        ck_assert_int_eq(rig_call(t, NULL, 4)->refused, 0);
+    l->silent = false;
+    rig_answer(l);
     /* one that begins anew waits again: one of address 1 too many is not thrown out */
     rig_redial(c[0], "berta");
     a->silent = true;
@@ -570,6 +580,31 @@ START_TEST(M9_the_same_user_takes_its_address_over)
 }
 END_TEST
 
+/* The same, where a pool leases the account's address. */
+START_TEST(M9_the_pool_hears_of_it_too)
+{
+    house(PLAIN);
+    put_ip(a, ADIT_ATTR_ADDRESS, 7);
+    l->fixed = true;
+    struct caller *one = rig_call(t, "anna", 1);
+    rig_run(1000);
+    ck_assert(one->up);
+    ck_assert_uint_eq(one->address.ip[3], 7);
+    struct caller *two = rig_call(t, "berta", 2);
+    rig_run(1000);
+    ck_assert(one->up && !two->up);
+    last_failure_is(ADIT_CAUSE_ADDRESS_TAKEN, "berta");
+    rig.log[0] = '\0';
+    two = rig_call(t, "anna", 3);
+    rig_run(1000);
+    ck_assert(!one->up && two->up);
+    ck_assert_str_eq(rig.log, "check:a decide:p lease:l end:acc detach release:l lease:l hangup "
+                     "attach begin:acc down ");
+    rig_close();
+    ck_assert_uint_eq(l->released, 2);
+}
+END_TEST
+
 /* What account, profile and pool say of DNS goes before what the server says. */
 START_TEST(the_nearer_setting_wins)
 {
@@ -594,6 +629,7 @@ START_TEST(the_nearer_setting_wins)
     rig_run(1000);
     ppp_info(c->ppp, &i);
     ck_assert_uint_eq(i.dns[0].ip[3], 54);
+    ck_assert_uint_eq(i.dns[1].ip[3], 1);       /* the pool's is no longer asked for */
     rig_close();
 }
 END_TEST
@@ -649,6 +685,58 @@ START_TEST(a_peer_that_begins_anew_may_be_somebody_else)
     rig_close();
     ck_assert_uint_eq(acc->begun, 3);
     ck_assert_uint_eq(acc->ended, 3);
+}
+END_TEST
+
+/* IPCP alone: the address stays, the session is another one for those who count. */
+START_TEST(a_peer_may_begin_the_network_anew)
+{
+    house(PLAIN);
+    struct caller *c = rig_call(t, "anna", 1);
+    rig_run(1000);
+    ck_assert(c->up);
+    rig.log[0] = '\0';
+    uint8_t request[] = { 0xff, 3, 0x80, 0x21, 1, 99, 0, 10, 3, 6, 10, 9, 0, 2 };
+    memcpy(request + 10, c->address.ip, 4);
+    rig_inject(c, request, sizeof request);
+    rig_run(5000);
+    ck_assert_str_eq(rig.log, "end:acc detach attach begin:acc ");
+    counts_agree();
+    rig.attach_fails = ADIT_EEXIST;             /* and once more, in vain */
+    request[5]++;
+    rig_inject(c, request, sizeof request);
+    rig_run(10000);
+    ck_assert(!c->up);
+    ck_assert_uint_eq(c->hangup_cause, ADIT_CAUSE_ADDRESS_TAKEN);
+    rig_close();
+    ck_assert_uint_eq(acc->begun, 2);
+    ck_assert_uint_eq(acc->ended, 2);
+    ck_assert_uint_eq(l->released, 1);
+}
+END_TEST
+
+START_TEST(interim_reports_come_in_between)
+{
+    house(PAP ", accounting-interval: 60s }");
+    put_u(p, ADIT_ATTR_IDLE_TIMEOUT, 150 * 1000);
+    struct caller *c = rig_call(t, "anna", 1);
+    rig_run(59 * 1000);
+    ck_assert_uint_eq(acc->interims, 0);
+    rig_run(2 * 1000);
+    ck_assert_uint_eq(acc->interims, 1);
+    rig_traffic(c);
+    rig_run(60 * 1000);
+    ck_assert_uint_eq(acc->interims, 2);
+    rig_run(120 * 1000);                        /* idle by then */
+    ck_assert(!c->up);
+    ck_assert_uint_eq(acc->interims, 3);
+    ck_assert_uint_eq(acc->ended, 1);
+    ck_assert_int_eq(rig_conf(PAP ", accounting-interval: 0 }"), 0);
+    c = rig_call(t, "anna", 1);
+    rig_run(140 * 1000);
+    ck_assert(c->up);
+    ck_assert_uint_eq(acc->interims, 3);
+    rig_close();
 }
 END_TEST
 
@@ -851,9 +939,11 @@ START_TEST(a_tunnel_taken_away_takes_its_sessions)
     rig_quit(slow);
     rig_run(5000);
     ck_assert(up->up && other->up && slow->hung_up);
+    rig.rude = _i;              /* it does not even say down */
     rig_remove(t2);
     ck_assert_uint_eq(sessions(), 1);
     ck_assert(waits->link == NULL && up->link == NULL && slow->link == NULL);
+    rig.rude = false;
     ck_assert_uint_eq(acc->begun - acc->ended, 1);
     rig_run(1000);
     ck_assert(other->up);
@@ -928,15 +1018,17 @@ static Suite *suite(void)
         an_instance_may_go_at_any_time, ports_run_out_and_change_while_in_use,
         half_open_calls_are_limited, an_account_has_as_many_sessions_as_it_may,
         the_session_limit_counts_logins_under_way, M9_the_same_user_takes_its_address_over,
-        the_nearer_setting_wins, a_reload_leaves_sessions_up,
+        M9_the_pool_hears_of_it_too, the_nearer_setting_wins, a_reload_leaves_sessions_up,
         a_peer_that_begins_anew_may_be_somebody_else, the_session_timeout_ends_it,
         the_idle_timeout_counts_from_the_last_packet, one_that_falls_silent_is_noticed,
         one_that_says_nothing_is_let_go, accounting_begins_and_ends_in_pairs,
         nothing_is_hung_up_from_inside_a_receive, a_slow_hangup_keeps_the_port,
-        closing_waits_for_everybody_but_not_for_ever, a_tunnel_taken_away_takes_its_sessions,
+        closing_waits_for_everybody_but_not_for_ever, interim_reports_come_in_between,
+        a_peer_may_begin_the_network_anew,
         the_ring_keeps_the_last_failures, sessions_are_found, methods_have_one_name, NULL });
     TCase *tc = tcase_create("refusals");
     tcase_add_loop_test(tc, each_refusal_has_its_cause, 0, REFUSALS);
+    tcase_add_loop_test(tc, a_tunnel_taken_away_takes_its_sessions, 0, 2);
     suite_add_tcase(s, tc);
     return s;
 }
