@@ -55,7 +55,7 @@ static void begin(struct ses *s, const struct adit_addr *address)
  * room; somebody else's does not. */
 static bool replace(struct ses *s, const struct adit_addr *wanted)
 {
-    struct ses *old = ses_index_holder(s, wanted);
+    struct ses *old = ses_index_holder(wanted);
     if (!old || strcasecmp(old->account, s->account) || strcasecmp(old->domain, s->domain))
         return false;
     ses_end(old, ADIT_CAUSE_LOST_CARRIER, "The same user connected again and took its address.");
@@ -127,7 +127,7 @@ static void ask_pool(struct ses *s, struct plug_inst *after)
     /* A fixed address outside every pool needs no lease, only to be free. */
     if (wanted && s->chain_cause == ADIT_CAUSE_NO_POOL) {
         struct adit_addr address = *wanted;
-        if (ses_index_holder(s, &address) && !replace(s, &address)) {
+        if (ses_index_holder(&address) && !replace(s, &address)) {
             char text[ADDR_TEXT], sentence[128];
             snprintf(sentence, sizeof sentence, "The account's address %s is in use by another session.",
                      addr_text_host(&address, text));

@@ -149,12 +149,12 @@ void ses_index_address(struct ses *s, bool has)
         table_add(&holders, hash_of(&s->address), &s->holder);
 }
 
-struct ses *ses_index_holder(const struct ses *me, const struct adit_addr *a)
+struct ses *ses_index_holder(const struct adit_addr *a)
 {
     uint32_t hash = hash_of(a);
     for (struct table_node *n = table_first(&holders, hash); n; n = table_next(&holders, n)) {
         struct ses *s = ADIT_OF(n, struct ses, holder);
-        if (s != me && !s->finished && addr_same_host(&s->address, a))
+        if (!s->finished && addr_same_host(&s->address, a))
             return s;
     }
     return NULL;

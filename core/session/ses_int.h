@@ -105,7 +105,7 @@ uint32_t ses_index_waiting(const struct adit_addr *peer);       /* of one addres
 void ses_index_user(struct ses *s, bool in);            /* one of its account's sessions, or not */
 uint32_t ses_index_sessions(const struct ses *s);       /* that its account has beside it */
 void ses_index_address(struct ses *s, bool has);        /* s->address is its own, or no longer */
-struct ses *ses_index_holder(const struct ses *me, const struct adit_addr *a);  /* NULL: nobody else */
+struct ses *ses_index_holder(const struct adit_addr *a);        /* NULL: nobody */
 
 /* authentication and policy (ses_auth.c) */
 void ses_auth_query(struct ses *s, const struct adit_auth_query *q);
