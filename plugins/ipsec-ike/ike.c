@@ -805,6 +805,22 @@ void ike_bond_free(struct ike_bond *b)
     free(b);
 }
 
+void ike_bond_retire(struct ike_bond *b, uint32_t spi_in)
+{
+    struct ike *k = b->peer->k;
+    struct ike_retire *r = NULL;
+    for (uint32_t i = 0; i < sizeof b->retire / sizeof *b->retire; i++) {
+        if (b->retire[i].spi_in == spi_in)
+            return;
+        if (!b->retire[i].spi_in)
+            r = &b->retire[i];
+    }
+    if (!r)
+        return;                 /* its hard limit ends it */
+    *r = (struct ike_retire){ spi_in, ike_now(k) + IKE_RETIRE_MS };
+    ike_due(k, r->at_ms);
+}
+
 static void bond_tick(struct ike_bond *b, uint64_t now)
 {
     struct ike *k = b->peer->k;
@@ -1044,16 +1060,10 @@ void ike_pair_soft(struct ike *k, struct sad_pair *p)
             newer = true;
     }
     ike_enter(k);
-    if (!newer) {
+    if (!newer && (v.initiator || ike_peer_sa(b->peer)))        /* who called begins phase 1 anew */
         ike_bond_rekey(b, v.spi_in, NULL);
-    } else if (v.initiator) {
-        for (uint32_t i = 0; i < sizeof b->retire / sizeof *b->retire; i++)
-            if (!b->retire[i].spi_in) {
-                b->retire[i] = (struct ike_retire){ v.spi_in, ike_now(k) + IKE_RETIRE_MS };
-                ike_due(k, b->retire[i].at_ms);
-                break;
-            }
-    }
+    else if (newer && v.initiator)
+        ike_bond_retire(b, v.spi_in);
     ike_leave(k);
 }
 

@@ -211,7 +211,7 @@ struct ike_bond {
     struct ike_ids ids;
     struct ike_want *rekey;     /* under way */
     uint64_t rekey_at;          /* another attempt; 0: none */
-    struct ike_retire retire[4];
+    struct ike_retire retire[8];
 };
 
 struct ike_peer {
@@ -359,6 +359,8 @@ void ike_peer_end(struct ike_peer *p, uint32_t why, const char *text);
 struct ike_bond *ike_bond_of(struct ike *k, const struct sad_assoc *a);
 struct ike_bond *ike_bond_get(struct ike_peer *p, struct sad_assoc *a);
 void ike_bond_free(struct ike_bond *b);
+/* The pair is deleted a little later. */
+void ike_bond_retire(struct ike_bond *b, uint32_t spi_in);
 bool ike_bond_rekey(struct ike_bond *b, uint32_t old_spi_in, struct ike_sa *sa);
 void ike_want_done(struct ike_want *w, struct sad_assoc *a, int32_t code, const char *why);
 bool ike_recent(struct ike_sa *sa, uint32_t message_id);        /* seen before? */

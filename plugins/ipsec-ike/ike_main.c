@@ -844,6 +844,8 @@ static bool psk_6(struct ike_sa *sa, struct ike_rx *rx)
     uint8_t iv[IKE_BLOCK_MAX];
     char identity[256];
     bool found = false, read = false, any = false;
+    if ((rx->hdr.length - IKE_HDR_LEN) % sa->prop.cipher->block || sa->bad >= 16)
+        return malformed(sa, "length");
     for (uint32_t n = 0; !found && n < IKE_PSK_TRIES &&
          ike_auth_psk(sa->auth, &rx->path->peer, NULL, n, &psk); n++) {
         any = true;
@@ -865,9 +867,6 @@ static bool psk_6(struct ike_sa *sa, struct ike_rx *rx)
                                                : "no pre-shared key is set for this peer");
             struct ike_hdr h = ike_hdr_of(sa, IKE_X_INFORMATIONAL, 0, 0);
             ike_refuse(k, rx->path, &h, IKE_N_AUTH_FAILED);
-        } else if (sa->bad > 3) {
-            IKE_COUNT(k, FAILED);
-            ike_sa_end(sa, ADIT_EAUTH, "the pre-shared keys differ");
         }
         return false;
     }

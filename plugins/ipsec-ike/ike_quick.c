@@ -890,15 +890,16 @@ static bool read_2(struct ike_quick *q, struct ike_rx *rx)
     return true;
 }
 
-static void retire(struct ike_bond *b, uint32_t spi_in)
+/* The pair that was replaced, and what else we made for it before: where both
+ * sides rekey at once, each takes its own away. */
+static void retire(struct ike_quick *q, struct ike_want *w)
 {
-    struct ike *k = b->peer->k;
-    for (uint32_t i = 0; spi_in && i < sizeof b->retire / sizeof *b->retire; i++)
-        if (!b->retire[i].spi_in) {
-            b->retire[i] = (struct ike_retire){ spi_in, ike_now(k) + IKE_RETIRE_MS };
-            ike_due(k, b->retire[i].at_ms);
-            return;
-        }
+    struct sad_pair_view v;
+    for (struct sad_pair *p = NULL; (p = sad_pair_next(w->bond->assoc, p));) {
+        sad_pair_view(p, &v);
+        if (p != q->pair && !v.ending && (v.spi_in == w->old_spi_in || v.initiator))
+            ike_bond_retire(w->bond, v.spi_in);
+    }
 }
 
 static bool send_3(struct ike_quick *q, struct ike_rx *rx)
@@ -923,7 +924,7 @@ static bool send_3(struct ike_quick *q, struct ike_rx *rx)
     struct ike_want *w = q->want;
     if (w) {
         if (w->bond)
-            retire(w->bond, w->old_spi_in);
+            retire(q, w);
         ike_want_done(w, v.assoc, 0, NULL);
     }
     over(q);
