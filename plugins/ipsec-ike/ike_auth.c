@@ -438,7 +438,7 @@ static STACK_OF(X509) *peer_certs(const struct ike_auth *a, const struct ike_cer
                                   uint32_t n, char *why, size_t why_len)
 {
     STACK_OF(X509) *all = sk_X509_new_null();
-    bool ok = all && (n > 0 ? n <= IKE_CERTS_MAX || REFUSE("the peer sent %u certificates: too many", n)
+    bool ok = all && (n > 0 ? n <= IKE_PEER_CERTS_MAX || REFUSE("the peer sent %u certificates: too many", n)
                             : REFUSE("the peer sent no certificate: it needs one, and a send policy "
                                      "of \"always\""));
     for (uint32_t i = 0; ok && i < n; i++) {

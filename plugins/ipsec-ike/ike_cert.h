@@ -12,7 +12,7 @@
 
 #include <openssl/x509v3.h>
 
-#define IKE_CERTS_MAX 12u       /* most of a peer */
+#define IKE_PEER_CERTS_MAX 12u  /* most of a peer */
 #define IKE_NAME_TEXT 160u      /* of a name in a sentence */
 
 /* A whole file, NUL behind it. `secret`: its owner and mode are checked. Freed
