@@ -8,6 +8,7 @@
 
 struct adit_options adit_options = { .socket = ADIT_RUN_DIR "/control.sock" };
 
+static int cmd_user(int argc, char **argv);
 static int cmd_users(int argc, char **argv);
 static int cmd_help(int argc, char **argv);
 static int cmd_version(int argc, char **argv);
@@ -21,7 +22,7 @@ static const struct command {
     { "ports", cmd_ports, "each port, its state and its user; set their number" },
     { "sessions", cmd_sessions, "sessions: list, show, drop, --failed" },
     { "drop", cmd_drop, "end sessions" },
-    { "user", user_cmd, "local accounts: add, passwd, set, del, list, show" },
+    { "user", cmd_user, "local accounts: add, passwd, set, del, list, show" },
     { "users", cmd_users, "all local accounts" },
     { "policies", cmd_policies, "all policies, in order" },
     { "policy", cmd_policy, "policy explain: which policy would decide, and why" },
@@ -36,19 +37,49 @@ static const struct command {
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
+/* The accounts are a file's; which file, the daemon on the socket knows best. */
+static int cmd_user(int argc, char **argv)
+{
+    char *config = NULL;
+    bool named = false;
+    for (int i = 1; i < argc; i++)
+        named = named || !strncmp(argv[i], "--config", 8) || !strncmp(argv[i], "--file", 6) ||
+                !strcmp(argv[i], "--help");
+    if (!named && argc > 1 && !(config = ask_config()) && adit_options.chosen)
+        return complain("%s: no daemon answers there that could tell its file of accounts; name it "
+                        "with --config or --file", adit_options.socket);
+    user_cmd_config = config;
+    int rc = user_cmd(argc, argv);
+    user_cmd_config = NULL;
+    free(config);
+    return rc;
+}
+
 static int cmd_users(int argc, char **argv)
 {
-    char *list[8] = { (char *)"user", (char *)"list" };
-    int n = 2;
-    for (int i = 1; i < argc && n < 7; i++)
-        list[n++] = argv[i];
-    return user_cmd(n, list);
+    char **list = calloc((size_t)argc + 2, sizeof *list);
+    if (!list)
+        return complain("out of memory");
+    list[0] = (char *)(uintptr_t)"user";
+    list[1] = (char *)(uintptr_t)"list";
+    for (int i = 1; i < argc; i++)
+        list[i + 1] = argv[i];
+    int rc = cmd_user(argc + 1, list);
+    free(list);
+    return rc;
 }
 
 static int cmd_help(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
+    if (adit_options.json) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < COMMANDS; i++)
+            json_array_append_new(list, json_pack("{s:s, s:s}", "command", commands[i].name, "text",
+                                                  commands[i].text));
+        return json_take(list);
+    }
     puts("usage: adit [--socket PATH] [--json] COMMAND ...\n");
     for (size_t i = 0; i < COMMANDS; i++)
         printf("  %-10s %s\n", commands[i].name, commands[i].text);
@@ -62,6 +93,8 @@ static int cmd_version(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
+    if (adit_options.json)
+        return json_take(json_pack("{s:s}", "version", ADIT_VERSION));
     puts("adit " ADIT_VERSION);
     return 0;
 }
@@ -71,15 +104,19 @@ static int global_options(int argc, char **argv)
 {
     int n = 1;
     const char *env = getenv("ADIT_SOCKET");
-    if (env && *env)
+    if (env && *env) {
         adit_options.socket = env;
+        adit_options.chosen = true;
+    }
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--json")) {
             adit_options.json = true;
         } else if (!strcmp(argv[i], "--socket") && i + 1 < argc) {
             adit_options.socket = argv[++i];
+            adit_options.chosen = true;
         } else if (!strncmp(argv[i], "--socket=", 9)) {
             adit_options.socket = argv[i] + 9;
+            adit_options.chosen = true;
         } else {
             argv[n++] = argv[i];
         }
@@ -88,9 +125,8 @@ static int global_options(int argc, char **argv)
     return n;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-    argc = global_options(argc, argv);
     if (argc < 2)
         return cmd_help(0, NULL), 2;
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
@@ -103,4 +139,13 @@ int main(int argc, char **argv)
             return commands[i].fn(argc - 1, argv + 1);
     complain("no command '%s'; 'adit help' lists them", argv[1]);
     return 2;
+}
+
+int main(int argc, char **argv)
+{
+    argc = global_options(argc, argv);
+    int rc = run(argc, argv);
+    if (rc && adit_options.json)
+        error_tell(user_cmd_error);
+    return rc;
 }

@@ -12,6 +12,7 @@
 struct adit_options {
     bool json;                  /* --json: print JSON, nothing else */
     const char *socket;         /* --socket, $ADIT_SOCKET or the default */
+    bool chosen;                /* not the default */
 };
 extern struct adit_options adit_options;
 
@@ -31,6 +32,8 @@ int cmd_setup(int argc, char **argv);
 
 /* Calls a verb; takes args (may be NULL). NULL after the error was printed. */
 json_t *ask_take(const char *verb, json_t *args);
+/* The configuration of the daemon on the socket, to be freed; NULL: none answers. */
+char *ask_config(void);
 /* Calls a verb that follows: each line is given to `line` until it is false. */
 int ask_follow_take(const char *verb, json_t *args, bool (*line)(json_t *o));
 
@@ -51,5 +54,10 @@ int json_take(json_t *o);                       /* prints JSON; frees */
 char *show_clean(const char *s);
 int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));       /* 1 */
 int misuse(const char *usage);                  /* prints usage; 2 */
+
+/* With --json a failure is told as JSON too, once, when the command is over:
+ * {"ok": false, "error": {"code": ..., "text": ...}}. */
+void error_code(const char *code);              /* of the daemon; else ADIT_EINVAL */
+void error_tell(const char *text);              /* text: what complain() did not hear, or NULL */
 
 #endif

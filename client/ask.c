@@ -9,19 +9,23 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static FILE *open_socket(void)
+static FILE *open_socket(bool quiet)
 {
     struct sockaddr_un sa = { .sun_family = AF_UNIX };
     const char *path = adit_options.socket;
     if (strlen(path) >= sizeof sa.sun_path) {
-        complain("the socket path %s is too long", path);
+        if (!quiet)
+            complain("the socket path %s is too long", path);
         return NULL;
     }
     strcpy(sa.sun_path, path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&sa, sizeof sa)) {
         int e = errno;
-        if (e == EACCES)
+        error_code("ADIT_ENOENT");
+        if (quiet)
+            ;
+        else if (e == EACCES)
             complain("%s: permission denied; run adit as root, or set daemon.control-access", path);
         else if (e == ENOENT || e == ECONNREFUSED)
             complain("%s: no daemon answers there; is aditd running? (--socket or $ADIT_SOCKET "
@@ -60,15 +64,18 @@ static json_t *result_take(json_t *o)
         complain("the daemon closed the connection");
     else if (json_is_true(json_object_get(o, "ok")))
         result = json_incref(json_object_get(o, "result"));
-    else
-        complain("%s", json_string_value(json_object_get(json_object_get(o, "error"), "text")));
+    else {
+        const json_t *error = json_object_get(o, "error");
+        error_code(json_string_value(json_object_get(error, "code")));
+        complain("%s", json_string_value(json_object_get(error, "text")));
+    }
     json_decref(o);
     return result;
 }
 
 json_t *ask_take(const char *verb, json_t *args)
 {
-    FILE *f = open_socket();
+    FILE *f = open_socket(false);
     if (!f) {
         json_decref(args);
         return NULL;
@@ -86,7 +93,7 @@ json_t *ask_take(const char *verb, json_t *args)
 
 int ask_follow_take(const char *verb, json_t *args, bool (*line)(json_t *o))
 {
-    FILE *f = open_socket();
+    FILE *f = open_socket(false);
     if (!f) {
         json_decref(args);
         return 1;
@@ -103,4 +110,21 @@ int ask_follow_take(const char *verb, json_t *args, bool (*line)(json_t *o))
     }
     fclose(f);
     return 0;
+}
+
+char *ask_config(void)
+{
+    char *config = NULL;
+    FILE *f = open_socket(true);
+    if (!f)
+        return NULL;
+    if (send_take(f, "status", NULL)) {
+        fseek(f, 0, SEEK_CUR);
+        json_t *o = read_line(f);
+        const char *name = json_string_value(json_object_get(json_object_get(o, "result"), "config"));
+        config = name ? strdup(name) : NULL;
+        json_decref(o);
+    }
+    fclose(f);
+    return config;
 }

@@ -18,24 +18,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <termios.h>
 #include <unistd.h>
+#include <adit/bytes.h>
 #include "base/addr.h"
 #include "config/conf.h"
 #include "user_cmd.h"
 
-#define LIST 16
+#define SOCKET_MAX 107          /* bytes of a Unix socket's name */
+
+static const char *const methods[] = { "mschapv2", "eap-mschapv2", "chap", "pap" };
+enum { MSCHAPV2 = 1, EAP_MSCHAPV2 = 2, CHAP = 4, PAP = 8 };
 
 struct setup {
     const char *output, *interface, *listen, *socket;
     bool pptp, l2tp, clear_l2tp, force;
     struct adit_range range;
     bool have_range;
-    struct adit_addr server, dns[2], wins[2], routes[LIST];
+    struct adit_addr server, dns[2], wins[2], *routes;
     uint32_t dns_count, wins_count, route_count;
-    const char *users[LIST];    /* NAME:PASSWORD; wiped when written */
+    char **users;               /* NAME:PASSWORD; wiped when written */
     uint32_t user_count;
-    const char *auth;           /* comma-separated */
+    uint32_t auth;              /* bits, in the order of `methods` */
 };
 
 static const char usage[] =
@@ -45,7 +48,7 @@ static const char usage[] =
     "  --listen ADDR          listen on this address instead (default: every address)\n"
     "  --tunnels pptp,l2tp    what to serve (default: both)\n"
     "  --range A-B            addresses for clients\n"
-    "  --server-address A     our address inside the tunnels (default: the first of the range)\n"
+    "  --server-address A     our address inside the tunnels (default: the one before the range)\n"
     "  --dns A,B              DNS servers for clients\n"
     "  --wins A,B             WINS servers for clients\n"
     "  --user NAME:PASSWORD   an account that may connect; repeatable\n"
@@ -57,25 +60,61 @@ static const char usage[] =
 
 /* ---- reading options -------------------------------------------------------------- */
 
+/* The next word of a list with commas, without the blanks around it; NULL: the end. */
+static char *word(char **rest)
+{
+    char *at = *rest;
+    if (!at)
+        return NULL;
+    *rest = strchr(at, ',');
+    if (*rest)
+        *(*rest)++ = '\0';
+    at += strspn(at, " ");
+    for (size_t n = strlen(at); n && at[n - 1] == ' ';)
+        at[--n] = '\0';
+    return at;
+}
+
+/* What a client or a server can have: 0/8, 127/8 and all from 224 on are nobody's. */
+static bool host_address(const struct adit_addr *a)
+{
+    return a->family == ADIT_AF_IPV4 && !a->port && a->ip[0] != 0 && a->ip[0] != 127 && a->ip[0] < 224;
+}
+
+static int address(const char *option, const char *text, struct adit_addr *out)
+{
+    if (conf_parse_addr(text, out) || !host_address(out))
+        return complain("%s %s: not an IPv4 address of a host, for instance 192.0.2.53", option, text);
+    return 0;
+}
+
 static int addresses(const char *option, char *text, struct adit_addr *out, uint32_t *count,
                      uint32_t max)
 {
-    char *save = NULL;
-    for (char *one = strtok_r(text, ",", &save); one; one = strtok_r(NULL, ",", &save)) {
+    for (char *one; text && *text && (one = word(&text));) {
         if (*count == max)
             return complain("%s takes at most %u", option, max);
-        if (conf_parse_addr(one, &out[*count]) || out[*count].port)
-            return complain("%s %s: not an address, for instance 192.0.2.53", option, one);
+        if (address(option, one, &out[*count]))
+            return 1;
         ++*count;
     }
     return 0;
 }
 
+static int range(struct setup *s, const char *option, const char *text)
+{
+    if (conf_parse_range(text, &s->range))
+        return complain("%s %s: write FIRST-LAST, for instance 10.9.0.10-10.9.0.99", option, text);
+    if (!host_address(&s->range.first) || !host_address(&s->range.last))
+        return complain("%s %s: clients need IPv4 addresses that a host can have", option, text);
+    s->have_range = true;
+    return 0;
+}
+
 static int tunnels(struct setup *s, char *text)
 {
-    char *save = NULL;
     s->pptp = s->l2tp = false;
-    for (char *one = strtok_r(text, ",", &save); one; one = strtok_r(NULL, ",", &save)) {
+    for (char *one; (one = word(&text));) {
         if (!strcmp(one, "pptp"))
             s->pptp = true;
         else if (!strcmp(one, "l2tp"))
@@ -83,42 +122,53 @@ static int tunnels(struct setup *s, char *text)
         else
             return complain("--tunnels %s: it is pptp, l2tp or both: pptp,l2tp", one);
     }
-    return s->pptp || s->l2tp ? 0 : complain("--tunnels: name pptp, l2tp or both");
-}
-
-static int auth(struct setup *s, const char *text)
-{
-    static const char *const known[] = { "mschapv2", "chap", "pap", "eap-mschapv2", NULL };
-    char copy[128], *save = NULL;
-    snprintf(copy, sizeof copy, "%s", text);
-    for (char *one = strtok_r(copy, ",", &save); one; one = strtok_r(NULL, ",", &save)) {
-        size_t i = 0;
-        while (known[i] && strcmp(known[i], one) != 0)
-            i++;
-        if (!known[i])
-            return complain("--auth %s: it is mschapv2, chap, pap or eap-mschapv2", one);
-    }
-    s->auth = text;
     return 0;
 }
 
-static bool has_word(const char *list, const char *word)
+static int auth(struct setup *s, char *text)
 {
-    size_t n = strlen(word);
-    for (const char *p = list; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
-        if (!strncmp(p, word, n) && (p[n] == ',' || !p[n]))
-            return true;
-    return false;
+    const size_t count = sizeof methods / sizeof methods[0];
+    s->auth = 0;
+    for (char *one; (one = word(&text));) {
+        size_t i = 0;
+        while (i < count && strcmp(methods[i], one) != 0)
+            i++;
+        if (i == count)
+            return complain("--auth %s: it is mschapv2, chap, pap or eap-mschapv2", one);
+        s->auth |= 1u << i;
+    }
+    return 0;
 }
 
-static int user(struct setup *s, const char *text)
+/* Takes the text, which is on the heap. */
+static int user_take(struct setup *s, char *text)
 {
-    const char *colon = strchr(text, ':');
+    const char *colon = text ? strchr(text, ':') : NULL;
+    char **more = NULL;
+    int rc = 0;
     if (!colon || colon == text || !colon[1])
-        return complain("--user takes NAME:PASSWORD");
-    if (s->user_count == LIST)
-        return complain("--user: at most %d; add more with 'adit user add'", LIST);
+        rc = complain("--user takes NAME:PASSWORD");
+    else if (!(more = reallocarray(s->users, s->user_count + 1, sizeof *more)))
+        rc = complain("out of memory");
+    if (rc) {
+        free(text);
+        return rc;
+    }
+    s->users = more;
     s->users[s->user_count++] = text;
+    return 0;
+}
+
+static int route(struct setup *s, const char *text)
+{
+    struct adit_addr *more = reallocarray(s->routes, s->route_count + 1, sizeof *more);
+    if (!more)
+        return complain("out of memory");
+    s->routes = more;
+    if (!strchr(text, '/') || conf_parse_prefix(text, &more[s->route_count]) ||
+        more[s->route_count].family != ADIT_AF_IPV4)
+        return complain("--route %s: not an IPv4 network, for instance 192.168.1.0/24", text);
+    s->route_count++;
     return 0;
 }
 
@@ -148,26 +198,15 @@ static int options(struct setup *s, int argc, char **argv)
         case FORCE:     s->force = true; break;
         case TUNNELS:   rc = tunnels(s, optarg); break;
         case AUTH:      rc = auth(s, optarg); break;
-        case USER:      rc = user(s, optarg); break;
+        case USER:
+            rc = user_take(s, strdup(optarg));
+            memset(optarg, '*', strlen(optarg));        /* ps shows it no longer */
+            break;
         case DNS:       rc = addresses("--dns", optarg, s->dns, &s->dns_count, 2); break;
         case WINS:      rc = addresses("--wins", optarg, s->wins, &s->wins_count, 2); break;
-        case RANGE:
-            if (conf_parse_range(optarg, &s->range))
-                rc = complain("--range %s: write FIRST-LAST, for instance 10.9.0.10-10.9.0.99",
-                              optarg);
-            s->have_range = true;
-            break;
-        case SERVER:
-            if (conf_parse_addr(optarg, &s->server) || s->server.port)
-                rc = complain("--server-address %s: not an address", optarg);
-            break;
-        case ROUTE:
-            if (s->route_count == LIST)
-                rc = complain("--route: at most %d", LIST);
-            else if (conf_parse_prefix(optarg, &s->routes[s->route_count]))
-                rc = complain("--route %s: not a network, for instance 192.168.1.0/24", optarg);
-            s->route_count++;
-            break;
+        case RANGE:     rc = range(s, "--range", optarg); break;
+        case SERVER:    rc = address("--server-address", optarg, &s->server); break;
+        case ROUTE:     rc = route(s, optarg); break;
         case HELP:
             fputs(usage, stdout);
             exit(EXIT_SUCCESS);
@@ -182,15 +221,18 @@ static int options(struct setup *s, int argc, char **argv)
 
 /* ---- the wizard ------------------------------------------------------------------------- */
 
-/* One answer, on the heap for the life of the process; the default when it is empty. */
+static bool gave_up;            /* end of file instead of an answer */
+
+/* One answer, on the heap; the default when it is empty. NULL: there is none. */
 static char *answer(const char *question, const char *dflt)
 {
     char *line = NULL;
     size_t cap = 0;
-    printf("%s%s%s%s: ", question, dflt ? " [" : "", dflt ? dflt : "", dflt ? "]" : "");
+    printf("%s%s%s%s: ", question, dflt && *dflt ? " [" : "", dflt ? dflt : "", dflt && *dflt ? "]" : "");
     fflush(stdout);
-    ssize_t n = getline(&line, &cap, stdin);
+    ssize_t n = gave_up ? -1 : getline(&line, &cap, stdin);
     if (n <= 0) {
+        gave_up = true;
         free(line);
         return NULL;
     }
@@ -199,20 +241,6 @@ static char *answer(const char *question, const char *dflt)
         free(line);
         return strdup(dflt);
     }
-    return line;
-}
-
-static char *secret(const char *question)
-{
-    struct termios was, quiet;
-    if (tcgetattr(STDIN_FILENO, &was))
-        return answer(question, NULL);
-    quiet = was;
-    quiet.c_lflag &= ~(tcflag_t)ECHO;
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-    char *line = answer(question, NULL);
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &was);
-    putchar('\n');
     return line;
 }
 
@@ -239,14 +267,45 @@ static void list_interfaces(void)
     freeifaddrs(all);
 }
 
+static int of_interface(const struct setup *s, char out[ADDR_TEXT]);
+
+/* NAME and a password that is typed twice. */
+static void ask_account(struct setup *s)
+{
+    char p1[256] = "", p2[256] = "", *both = NULL, *name = answer("  User name", NULL);
+    fflush(stdout);
+    if (!name || !user_secret_read(STDIN_FILENO, "  Password: ", p1, sizeof p1) ||
+        !user_secret_read(STDIN_FILENO, "  Password again: ", p2, sizeof p2))
+        gave_up = true;
+    else if (strcmp(p1, p2) != 0)
+        complain("the passwords differ");
+    else if (strchr(name, ':'))
+        complain("a name has no colon");
+    else if (asprintf(&both, "%s:%s", name, p1) >= 0)
+        user_take(s, both);
+    bytes_wipe(p1, sizeof p1);
+    bytes_wipe(p2, sizeof p2);
+    free(name);
+}
+
 static int wizard(struct setup *s)
 {
-    char *a;
+    char *a, at[ADDR_TEXT];
     puts("This writes a configuration for remote access. Enter takes the answer in brackets.");
+    if (access(ADIT_CONF_DIR "/aditd.yaml", F_OK) == 0) {
+        puts("There is one already: " ADIT_CONF_DIR "/aditd.yaml");
+        if (!yes("Replace it and its accounts", false))
+            return 1;
+        s->force = true;
+    }
     list_interfaces();
-    if (!(a = answer("Internet interface (empty: listen on every address)", "")))
-        return 1;
-    s->interface = *a ? a : NULL;
+    for (;;) {
+        if (!(a = answer("Internet interface (empty: listen on every address)", "")))
+            return 1;
+        s->interface = *a ? a : NULL;
+        if (!s->interface || !of_interface(s, at))
+            break;
+    }
     for (;;) {
         if (!(a = answer("Serve which tunnels", "pptp,l2tp")))
             return 1;
@@ -258,11 +317,9 @@ static int wizard(struct setup *s)
     for (;;) {
         if (!(a = answer("Addresses for clients, FIRST-LAST", "10.99.0.2-10.99.0.254")))
             return 1;
-        if (!conf_parse_range(a, &s->range))
+        if (!range(s, "range", a))
             break;
-        complain("%s: write FIRST-LAST", a);
     }
-    s->have_range = true;
     for (;;) {
         if (!(a = answer("DNS servers for clients (at most two, with a comma; empty: none)", "")))
             return 1;
@@ -270,37 +327,37 @@ static int wizard(struct setup *s)
         if (!addresses("DNS", a, s->dns, &s->dns_count, 2))
             break;
     }
-    while (yes(s->user_count ? "Add another account" : "Add an account that may connect", !s->user_count)) {
-        char *name = answer("  User name", NULL), *p1 = secret("  Password"),
-             *p2 = secret("  Password again"), *both;
-        if (!name || !p1 || !p2)
-            return 1;
-        if (strcmp(p1, p2) != 0)
-            complain("the passwords differ");
-        else if (asprintf(&both, "%s:%s", name, p1) >= 0)
-            user(s, both);
-    }
-    return 0;
+    while (yes(s->user_count ? "Add another account" : "Add an account that may connect", !s->user_count))
+        ask_account(s);
+    return gave_up ? complain("nothing was written") : 0;
 }
 
 /* ---- writing ---------------------------------------------------------------------------------- */
 
-static int make_dir(const char *path)
+/* The folder and those that it is in; NULL after a sentence. */
+static char *make_dir(const char *path)
 {
-    char part[512];
-    snprintf(part, sizeof part, "%s", path);
-    for (char *p = part + 1; *p; p++)
+    char *part = strdup(path);
+    for (char *p = part ? part + 1 : NULL; p && *p; p++)
         if (*p == '/') {
             *p = '\0';
             mkdir(part, 0755);
             *p = '/';
         }
-    if (mkdir(part, 0700) && errno != EEXIST)
-        return complain("%s: %s", path, strerror(errno));
-    return 0;
+    char *real = NULL;
+    struct stat st;
+    if (!part || !*part || (mkdir(part, 0700) && errno != EEXIST) || !(real = realpath(part, NULL)))
+        complain("--output %s: %s", path, strerror(*path ? errno : ENOENT));
+    free(part);
+    if (real && !stat(real, &st) && !S_ISDIR(st.st_mode)) {
+        complain("--output %s: not a folder", path);
+        free(real);
+        real = NULL;
+    }
+    return real;
 }
 
-static int of_interface(struct setup *s, char out[ADDR_TEXT])
+static int of_interface(const struct setup *s, char out[ADDR_TEXT])
 {
     struct ifaddrs *all, *i;
     bool found = false;
@@ -326,25 +383,37 @@ static void addr_list(FILE *f, const char *key, const struct adit_addr *a, uint3
     fputs("]\n", f);
 }
 
-static void write_conf(const struct setup *s, FILE *f, const char *listen, const char *dir)
+/* "  key: value" with the value quoted as YAML wants it; false: it cannot be. */
+static bool put_path(FILE *f, const char *key, const char *path)
 {
-    char a[ADDR_TEXT], b[ADDR_TEXT], auth[128];
+    char quoted[8192];
+    size_t n = conf_quote(path, quoted, sizeof quoted);
+    fprintf(f, "  %s: %s\n", key, quoted);
+    return n != 0 && n < sizeof quoted;
+}
+
+static const char *auth_text(const struct setup *s, char out[64])
+{
     size_t n = 0;
-    for (const char *p = s->auth; *p && n < sizeof auth - 2; p++) {
-        auth[n++] = *p;
-        if (*p == ',')
-            auth[n++] = ' ';
-    }
-    auth[n] = '\0';
+    out[0] = '\0';
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        if (s->auth & 1u << i)
+            n += (size_t)snprintf(out + n, 64 - n, "%s%s", n ? ", " : "", methods[i]);
+    return out;
+}
+
+static bool write_conf(const struct setup *s, FILE *f, const char *listen, const char *state)
+{
+    char a[ADDR_TEXT], b[ADDR_TEXT], c[ADDR_TEXT], auth[64];
     fputs("# Written by 'adit setup'. aditd.yaml(5) describes every option.\n"
           "# After a change: adit reload\n\n", f);
     fputs("daemon:\n", f);
-    fprintf(f, "  state-dir: \"%s/state\"\n", dir);
+    bool good = put_path(f, "state-dir", state);
     if (s->socket)
-        fprintf(f, "  control-socket: \"%s\"\n", s->socket);
+        good = put_path(f, "control-socket", s->socket) && good;
     fputs("\nnetwork:\n  forward: yes\n  proxy-arp: yes\n", f);
-    fprintf(f, "\nppp:\n  # mschapv2 is the only one with keys for MPPE; pap and chap send or keep\n"
-               "  # passwords in weaker ways\n  auth: [%s]\n", auth);
+    fprintf(f, "\nppp:\n  # mschapv2 and eap-mschapv2 make the keys that MPPE needs; pap and chap send\n"
+               "  # or keep passwords in weaker ways\n  auth: [%s]\n", auth_text(s, auth));
     fprintf(f, "  server-address: %s\n", addr_text_host(&s->server, a));
     addr_list(f, "dns", s->dns, s->dns_count);
     addr_list(f, "wins", s->wins, s->wins_count);
@@ -363,10 +432,11 @@ static void write_conf(const struct setup *s, FILE *f, const char *listen, const
           "  - type: local\n    file: users.yaml\n", f);
     fprintf(f, "\npools:\n  - type: range\n    ranges: [\"%s-%s\"]\n    server-address: %s\n",
             addr_text_host(&s->range.first, a), addr_text_host(&s->range.last, b),
-            addr_text_host(&s->server, auth));
+            addr_text_host(&s->server, c));
     fputs("\npolicies:\n  # The first policy whose conditions all match decides. An account's own\n"
           "  # 'dial-in: allow' or 'deny' goes before the policy's permission.\n"
           "  - type: access\n    policies:\n      - name: default\n        permission: deny\n", f);
+    return good;
 }
 
 /* A new file with the mode; refuses to replace one unless forced. */
@@ -385,89 +455,140 @@ static FILE *create(const char *path, bool force)
     return fdopen(fd, "w");
 }
 
-static int write_all(struct setup *s)
+static int listen_text(const struct setup *s, char out[ADDR_TEXT])
 {
-    char dir[480], conf[512], users[512], listen[ADDR_TEXT] = "";
     struct adit_addr a;
-    if (make_dir(s->output))
-        return 1;
-    char *real = realpath(s->output, NULL);
-    if (!real)
-        return complain("%s: %s", s->output, strerror(errno));
-    snprintf(dir, sizeof dir, "%s", real);
-    free(real);
-    snprintf(conf, sizeof conf, "%s/aditd.yaml", dir);
-    snprintf(users, sizeof users, "%s/users.yaml", dir);
+    char host[ADDR_TEXT - 2];
+    strcpy(out, "0.0.0.0");
+    if (!s->listen)
+        return s->interface ? of_interface(s, out) : 0;
+    if (conf_parse_addr(s->listen, &a) || !a.family || a.port)
+        return complain("--listen %s: not an address", s->listen);
+    if (a.family == ADIT_AF_IPV6 && s->pptp)
+        return complain("--listen %s: PPTP is IPv4 only; with --tunnels l2tp it can be IPv6", s->listen);
+    snprintf(host, sizeof host, "%s", addr_text_host(&a, out));
+    if (a.family == ADIT_AF_IPV6)
+        snprintf(out, ADDR_TEXT, "[%s]", host);
+    return 0;
+}
 
-    if (s->listen) {
-        if (conf_parse_addr(s->listen, &a) || a.port)
-            return complain("--listen %s: not an address", s->listen);
-        addr_text_host(&a, listen);
-        if (a.family == ADIT_AF_IPV6)
-            return complain("--listen %s: PPTP and this wizard serve IPv4", s->listen);
-    } else if (s->interface) {
-        if (of_interface(s, listen))
-            return 1;
-    } else {
-        strcpy(listen, "0.0.0.0");
-    }
-    if (access(users, F_OK) == 0 && !s->force && s->user_count)
+/* Addresses that clients can get: the server's own is none of them. */
+static uint64_t client_count(const struct setup *s)
+{
+    uint32_t first = addr_u32(&s->range.first), last = addr_u32(&s->range.last),
+             ours = addr_u32(&s->server);
+    return (uint64_t)last - first + 1 - (ours >= first && ours <= last);
+}
+
+/* The accounts first: what is wrong with them is found before anything is replaced.
+ * A file of accounts that is there stays, unless it is to be replaced. */
+static int write_files(struct setup *s, const char *conf, const char *users, const char *state,
+                       const char *listen)
+{
+    bool have_users = access(users, F_OK) == 0;
+    if (have_users && !s->force && s->user_count)
         return complain("%s is there already; --force replaces it, 'adit user add' adds to it",
                         users);
+    if (access(conf, F_OK) == 0 && !s->force)
+        return complain("%s is there already; --force replaces it", conf);
+    if ((!have_users || s->force) &&
+        setup_users(users, (const char *const *)s->users, s->user_count, (s->auth & CHAP) != 0))
+        return 1;
     FILE *f = create(conf, s->force);
-    if (!f)
+    bool good = f && write_conf(s, f, listen, state);
+    if (f && !good)
+        complain("the name of a file is no text that YAML can hold");
+    bool bad = f && ferror(f);
+    if (f && (fclose(f) || bad)) {
+        complain("%s: %s", conf, strerror(errno));
+        good = false;
+    }
+    if (!good) {
+        if (f)
+            unlink(conf);
+        if (!have_users)
+            unlink(users);
+    }
+    return !good;
+}
+
+static int write_all(struct setup *s)
+{
+    char listen[ADDR_TEXT];
+    char *dir = NULL, *conf = NULL, *users = NULL, *state = NULL;
+    if (listen_text(s, listen) || !(dir = make_dir(s->output)))
         return 1;
-    write_conf(s, f, listen, dir);
-    bool bad = ferror(f) != 0;
-    if (fclose(f) || bad)
-        return complain("%s: %s", conf, strerror(errno));
-    if (s->force)
-        unlink(users);
-    if (setup_users(users, s->users, s->user_count, has_word(s->auth, "chap")))
-        return 1;
-    uint64_t count = 0;
-    if (s->range.first.family == ADIT_AF_IPV4)
-        count = (uint64_t)addr_u32(&s->range.last) - addr_u32(&s->range.first) + 1;
-    if (adit_options.json)
-        return json_take(json_pack("{s:s, s:s, s:I, s:i}", "config", conf, "users", users,
-                                   "addresses", (json_int_t)count, "accounts", (int)s->user_count));
-    printf("%s\n%s\nwritten: %llu addresses for clients, %u account%s.\n", conf, users,
-           (unsigned long long)count, s->user_count, s->user_count == 1 ? "" : "s");
-    printf("Start it: aditd --config %s --foreground\n", conf);
-    if (!s->user_count)
-        puts("Nobody may connect yet: adit user add NAME --allow");
+    int rc = asprintf(&conf, "%s/aditd.yaml", dir) < 0 || asprintf(&users, "%s/users.yaml", dir) < 0 ||
+             asprintf(&state, "%s/state", dir) < 0 ? complain("out of memory") :
+             write_files(s, conf, users, state, listen);
+    uint64_t count = client_count(s);
+    if (!rc && adit_options.json) {
+        rc = json_take(json_pack("{s:s, s:s, s:I, s:i}", "config", conf, "users", users,
+                                 "addresses", (json_int_t)count, "accounts", (int)s->user_count));
+    } else if (!rc) {
+        printf("%s\n%s\nwritten: %llu address%s for clients, %u account%s.\n", conf, users,
+               (unsigned long long)count, count == 1 ? "" : "es", s->user_count,
+               s->user_count == 1 ? "" : "s");
+        printf("Start it: aditd --config %s --foreground\n", conf);
+        if (!s->user_count)
+            puts("Nobody may connect yet: adit user add NAME --allow");
+    }
+    free(dir);
+    free(conf);
+    free(users);
+    free(state);
+    return rc;
+}
+
+/* The socket as an absolute path: adit and aditd run in other directories. */
+static int complete_socket(struct setup *s)
+{
+    char *dir = NULL, *path = NULL;
+    if (!s->socket)
+        return 0;
+    if (s->socket[0] != '/') {
+        if (!s->socket[0] || !(dir = realpath(".", NULL)) || asprintf(&path, "%s/%s", dir, s->socket) < 0)
+            path = NULL;
+        free(dir);
+        if (!path)
+            return complain("--control-socket %s: not a path", s->socket);
+        s->socket = path;
+    }
+    if (strlen(s->socket) > SOCKET_MAX)
+        return complain("--control-socket %s: a socket's path has at most %d bytes", s->socket, SOCKET_MAX);
     return 0;
 }
 
 /* What was not said, and what does not fit together. */
 static int complete(struct setup *s)
 {
+    char text[64];
     if (!s->have_range)
         return complain("--range FIRST-LAST is needed: the addresses that clients get");
     if (!s->server.family) {
-        if (s->range.first.family != ADIT_AF_IPV4)
-            return complain("--server-address is needed with this range");
         uint32_t first = addr_u32(&s->range.first);
         /* the address before the range when it is in the same /24, else its first */
         s->server = addr_ipv4((first & 0xff) > 1 ? first - 1 : first);
     }
+    if (!client_count(s))
+        return complain("--range: its only address is the server's own; none is left for clients");
     if (s->l2tp && !s->clear_l2tp && !s->pptp && !adit_options.json)
         fputs("adit: note: L2TP is served through IPsec only, as it should be; without an IPsec "
               "plugin nobody can connect (--allow-clear-l2tp serves it clear)\n", stderr);
-    if (s->pptp && !strstr(s->auth, "mschapv2")) {
+    if (s->pptp && !(s->auth & (MSCHAPV2 | EAP_MSCHAPV2))) {
         if (!s->l2tp)
             return complain("--auth %s has no method that makes keys, which PPTP's encryption "
-                            "needs; add mschapv2", s->auth);
+                            "needs; add mschapv2", auth_text(s, text));
         if (!adit_options.json)
             fprintf(stderr, "adit: note: --auth %s has no method that makes keys, which PPTP's "
-                    "encryption needs: PPTP clients will be refused\n", s->auth);
+                    "encryption needs: PPTP clients will be refused\n", auth_text(s, text));
     }
-    return 0;
+    return complete_socket(s);
 }
 
 int cmd_setup(int argc, char **argv)
 {
-    struct setup s = { .output = ADIT_CONF_DIR, .pptp = true, .l2tp = true, .auth = "mschapv2" };
+    struct setup s = { .output = ADIT_CONF_DIR, .pptp = true, .l2tp = true, .auth = MSCHAPV2 };
     int rc;
     if (argc == 1 && isatty(STDIN_FILENO))
         rc = wizard(&s);
@@ -477,7 +598,11 @@ int cmd_setup(int argc, char **argv)
         rc = complete(&s);
     if (!rc)
         rc = write_all(&s);
-    for (uint32_t i = 0; i < s.user_count; i++)         /* passwords: out of memory, and of ps */
-        explicit_bzero((char *)(uintptr_t)s.users[i], strlen(s.users[i]));
+    for (uint32_t i = 0; i < s.user_count; i++) {       /* passwords: out of memory */
+        bytes_wipe(s.users[i], strlen(s.users[i]));
+        free(s.users[i]);
+    }
+    free(s.users);
+    free(s.routes);
     return rc;
 }

@@ -8,14 +8,20 @@
 #include <string.h>
 #include <unistd.h>
 
+static char said[1024];         /* the first complaint */
+static char code[40];
+static bool printed;            /* JSON went out: it is the answer */
+
 int complain(const char *fmt, ...)
 {
+    char text[sizeof said];
     va_list ap;
     va_start(ap, fmt);
-    fputs("adit: ", stderr);
-    vfprintf(stderr, fmt, ap);
-    fputc('\n', stderr);
+    vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    fprintf(stderr, "adit: %s\n", text);
+    if (!*said)
+        memcpy(said, text, sizeof said);
     return 1;
 }
 
@@ -25,10 +31,22 @@ int misuse(const char *usage)
     return 2;
 }
 
+void error_code(const char *name) { snprintf(code, sizeof code, "%s", name ? name : ""); }
+
+void error_tell(const char *text)
+{
+    if (printed)
+        return;
+    json_t *sentence = json_string(*said ? said : text && *text ? text : "wrong command line; see --help");
+    json_take(json_pack("{s:b, s:{s:s, s:o}}", "ok", 0, "error", "code", *code ? code : "ADIT_EINVAL",
+                        "text", sentence ? sentence : json_string("(not UTF-8)")));
+}
+
 int json_take(json_t *o)
 {
     if (!o)
         return 1;
+    printed = true;
     json_dumpf(o, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(o);

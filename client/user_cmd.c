@@ -27,10 +27,13 @@
 #include "../plugins/auth-local/users.h"
 #include "user_cmd.h"
 
+bool user_cmd_json;
+const char *user_cmd_config;
+char user_cmd_error[USER_CMD_ERROR];
+static bool in_setup;           /* who complains */
+
 #define PASSWORD_MAX 255        /* bytes; PAP has one octet for the length */
 #define LIST         64u        /* groups or routes of one command */
-
-bool user_cmd_json;
 
 static const char usage[] =
     "usage: adit user list|show|add|passwd|set|del [NAME] [options]\n"
@@ -53,9 +56,10 @@ static const char usage[] =
     "  --clear --no-clear      keep the password in clear too, which CHAP-MD5 needs\n"
     "  --password-stdin        read the password from standard input, one line\n"
     "  --no-password           add: an account that only uses certificates\n"
-    "  --config DIR            the daemon's configuration (default " ADIT_CONF_DIR ")\n"
+    "  --config DIR            the daemon's configuration (default: of the daemon that runs,\n"
+    "                          else " ADIT_CONF_DIR ")\n"
     "  --file FILE             the file of accounts itself\n"
-    "  --json                  list, show: JSON\n";
+    "  --json                  JSON instead of text\n";
 
 /* What the arguments said. */
 struct args {
@@ -77,10 +81,9 @@ ADIT_PRINTF(1, 2) static int complain(const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    fputs("adit user: ", stderr);
-    vfprintf(stderr, fmt, ap);
-    fputc('\n', stderr);
+    vsnprintf(user_cmd_error, sizeof user_cmd_error, fmt, ap);
     va_end(ap);
+    fprintf(stderr, "adit%s: %s\n", in_setup ? "" : " user", user_cmd_error);
     return 1;
 }
 
@@ -219,7 +222,7 @@ static int args_parse(int argc, char **argv, struct args *a)
 static void tell(void *u, const char *sentence)
 {
     (void)u;
-    fprintf(stderr, "adit user: %s\n", sentence);
+    complain("%s", sentence);
 }
 
 static const struct conf_err told = { tell, NULL };
@@ -267,7 +270,7 @@ static int file_find(const struct args *a, char *out, size_t size)
 {
     char config[4096];
     struct stat st;
-    const char *dir = a->config ? a->config : ADIT_CONF_DIR;
+    const char *dir = a->config ? a->config : user_cmd_config ? user_cmd_config : ADIT_CONF_DIR;
     if (a->file) {
         if (!a->file[0])
             return complain("--file: a name is needed");
@@ -320,8 +323,7 @@ static void on_signal(int sig)
     interrupted = sig;
 }
 
-/* One line without echo; signals end it and the terminal is as it was. */
-static bool terminal_line(int fd, const char *prompt, char *out, size_t size)
+bool user_secret_read(int fd, const char *prompt, char *out, size_t size)
 {
     struct termios was, quiet;
     struct sigaction sa = { .sa_handler = on_signal }, old[4];
@@ -395,8 +397,8 @@ static bool password_read(const struct args *a, char out[PASSWORD_MAX + 1])
             return false;
         }
         snprintf(prompt, sizeof prompt, "Password for %s: ", a->name);
-        bool ok = terminal_line(fd, prompt, out, PASSWORD_MAX + 1) &&
-                  terminal_line(fd, "Again: ", again, sizeof again);
+        bool ok = user_secret_read(fd, prompt, out, PASSWORD_MAX + 1) &&
+                  user_secret_read(fd, "Again: ", again, sizeof again);
         close(fd);
         if (ok && strcmp(out, again) != 0) {
             complain("the two are different; nothing was changed");
@@ -757,7 +759,9 @@ static int verb_change(const struct args *a, const char *path)
     bytes_wipe(password, sizeof password);
     if (rc == 0 && users_save(path, us, err) != 0)
         rc = complain("nothing was changed: %s", err);
-    if (rc == 0)
+    if (rc == 0 && a->json)
+        rc = json_print_take(json_pack("{s:s, s:s}", "name", a->name, "text", said));
+    else if (rc == 0)
         puts(said);
     users_free(us);
     users_unlock(lock);
@@ -804,6 +808,7 @@ int setup_users(const char *file, const char *const *users, uint32_t count, bool
 {
     char err[USERS_ERR], name[USERS_NAME_MAX + 1];
     struct users *us = users_new();
+    in_setup = true;
     int lock = -1, rc = us ? 0 : complain("out of memory");
 
     for (uint32_t i = 0; rc == 0 && i < count; i++) {
