@@ -388,9 +388,15 @@ void cp_rx(struct cp *c, const uint8_t *data, size_t len)
         return;
     }
     c->reply_id = id;
+    bool first = !c->heard;
     switch (code) {
     case CP_CONF_REQ:
         rx_request(c, id, body);
+        /* A peer that speaks for the first time was perhaps not there when we
+         * asked (xl2tpd starts pppd after its last message): it is not kept
+         * waiting for the whole Restart timer. Who was there answers sooner. */
+        if (first && c->heard && !c->answered)
+            fsm_hasten(&c->f, CP_FIRST_AGAIN_MS);
         break;
     case CP_CONF_ACK:
         if (c->f.state < FSM_REQ_SENT)

@@ -22,6 +22,7 @@ struct cp;
 
 #define CP_MAX      1500        /* bytes of a control packet, either way */
 #define CP_REQ_MAX  64          /* bytes of the options of our requests */
+#define CP_FIRST_AGAIN_MS 500   /* what a peer that we hear for the first time has for its answer */
 #define CP_ROUNDS   30          /* Naks and Rejects of one negotiation, then it failed */
 
 enum {

@@ -151,6 +151,13 @@ bool fsm_step(struct fsm *f, enum fsm_event ev)
     return true;
 }
 
+void fsm_hasten(struct fsm *f, uint64_t ms)
+{
+    uint64_t at = f->ops->now(f) + ms;
+    if (f->due_at != FSM_NEVER && f->due_at > at)
+        f->due_at = at;
+}
+
 void fsm_expire(struct fsm *f)
 {
     f->due_at = FSM_NEVER;

@@ -83,6 +83,7 @@ void fsm_init(struct fsm *f, const struct fsm_ops *ops);
  * left of the outer move is then stale and not run. False: cannot happen here. */
 bool fsm_step(struct fsm *f, enum fsm_event ev);
 void fsm_expire(struct fsm *f);         /* the Restart timer is due: TO+ or TO- */
+void fsm_hasten(struct fsm *f, uint64_t ms);    /* it is due in ms at the latest, if it runs */
 
 const char *fsm_state_name(uint8_t state);
 const char *fsm_event_name(enum fsm_event ev);

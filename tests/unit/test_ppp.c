@@ -670,6 +670,28 @@ START_TEST(our_first_request)
 }
 END_TEST
 
+/* xl2tpd starts pppd when the call is up: our first request finds nobody. */
+START_TEST(a_peer_that_was_not_there_yet_is_asked_again_soon)
+{
+    struct world *w = script_new();
+    world_up(w);
+    sends(w, "ff03 c021 01 01 0012 0104 0578 0506 ???????? 0702 0802");
+    world_run(w, 100);
+    feed(w, "ff03 c021 01 07 0008 0702 0802");
+    sends(w, "ff03 c021 02 07 0008 0702 0802");
+    world_run(w, 550);
+    silent(w);
+    world_run(w, 650);
+    sends(w, "ff03 c021 01 01 0012 0104 0578 0506 ???????? 0702 0802");
+    /* once: from here on the Restart timer has its usual length */
+    feed(w, "ff03 c021 01 08 0008 0702 0802");
+    sends(w, "ff03 c021 02 08 0008 0702 0802");
+    world_run(w, 3500);
+    silent(w);
+    world_free(w);
+}
+END_TEST
+
 START_TEST(W12_unknown_options_are_rejected_in_one_reply)
 {
     /* Windows XP to 11: MRU 1400, magic, PFC, ACFC, callback, MRRU, endpoint */
@@ -1522,7 +1544,8 @@ static Suite *suite(void)
         closing_before_up_and_while_asking, an_echo_timeout_ends_and_traffic_prevents_it,
         any_two_frames_may_be_lost_repeated_or_late, a_storm_ends_up_or_down,
         a_peer_that_begins_anew_is_authenticated_anew,
-        our_first_request, W12_unknown_options_are_rejected_in_one_reply,
+        our_first_request, a_peer_that_was_not_there_yet_is_asked_again_soon,
+        W12_unknown_options_are_rejected_in_one_reply,
         W13_identification_is_kept_and_time_remaining_accepted, a_terminate_request_does_not_tell_whether_the_user_exists,
         a_windows_peer_says_why_it_leaves,
         M3_async_map_magic_pfc_acfc_are_acked, M4_acsp_and_anything_unknown_is_protocol_rejected,
