@@ -97,6 +97,16 @@ int32_t conf_error(const struct conf_node *n, const struct conf_err *err, const 
     return ADIT_ECONF;
 }
 
+int32_t conf_error_key(const struct conf_node *map, uint32_t i, const struct conf_err *err,
+                       const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    tell_v(err, where_of(map->doc, map->entries[i].at), fmt, ap);
+    va_end(ap);
+    return ADIT_ECONF;
+}
+
 /* ---- the tree ------------------------------------------------------------------------- */
 
 static struct conf_node *node_new(struct conf_doc *d, enum conf_kind kind, struct conf_place at)

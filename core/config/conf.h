@@ -40,6 +40,8 @@ bool conf_is_empty(const struct conf_node *n);                  /* absent, or "n
 /* "FILE:LINE:COL" of a node, in a buffer of its own document. */
 const char *conf_where(const struct conf_node *n);
 int32_t conf_error(const struct conf_node *n, const struct conf_err *err, const char *fmt, ...) ADIT_PRINTF(3, 4);
+/* The same of the nth key of a mapping, where the key stands. */
+int32_t conf_error_key(const struct conf_node *map, uint32_t i, const struct conf_err *err, const char *fmt, ...) ADIT_PRINTF(4, 5);
 
 /* A filled struct owns the memory its members point to. */
 struct conf_mem;

@@ -38,6 +38,8 @@ ADIT_EVENT(ev_restart, "daemon.restart-needed", ADIT_LOG_WARN,
 ADIT_EVENT(ev_refused, "daemon.reload-refused", ADIT_LOG_ERROR,
            "The new configuration has errors; the old one stays in force.", "config text");
 
+#define SOCKET_MAX 107          /* bytes of a Unix socket's name */
+
 /* ---- section `daemon:` ------------------------------------------------------- */
 
 struct daemon_conf {
@@ -121,9 +123,8 @@ static int32_t check_sections(const struct conf_node *root, const struct conf_er
         if (sections[n])
             continue;
         const char *near = conf_nearest(key, sections);
-        rc = near ? conf_error(conf_get(root, key), err, "unknown section '%s'; did you mean '%s'?",
-                               key, near)
-                  : conf_error(conf_get(root, key), err, "unknown section '%s'", key);
+        rc = near ? conf_error_key(root, i, err, "unknown section '%s'; did you mean '%s'?", key, near)
+                  : conf_error_key(root, i, err, "unknown section '%s'", key);
     }
     return rc;
 }
@@ -147,6 +148,13 @@ static int32_t read_daemon(const struct conf_node *root, struct daemon_conf *out
         return rc;
     if (me.socket)
         c.control_socket = me.socket;
+    if (strlen(c.control_socket) > SOCKET_MAX) {
+        rc = conf_error(conf_get(conf_get(root, "daemon"), "control-socket"), err,
+                        "the control socket's path is longer than %d bytes", SOCKET_MAX);
+        conf_mem_free(*mem);
+        *mem = NULL;
+        return rc;
+    }
     for (const struct adit_word *w = level_words; me.level && w->word; w++)
         if (!strcmp(w->word, me.level))
             c.log_level = w->value;
@@ -502,6 +510,8 @@ int main(int argc, char **argv)
     struct inst_plan *plan = inst_plan_new(root, me.check, NULL);
     if (!plan)
         rc = ADIT_ECONF;
+    if (!rc && me.check)
+        rc = inst_try(plan, NULL);
     int status = rc ? EXIT_FAILURE : EXIT_SUCCESS;
     if (!rc && me.check)
         printf("%s: the configuration is good\n", me.config);

@@ -21,6 +21,10 @@ ADIT_EVENT(ev_removed, "daemon.instance.removed", ADIT_LOG_NOTICE,
 ADIT_EVENT(ev_restart, "daemon.instance.restart", ADIT_LOG_WARN,
            "A changed option takes effect when the daemon is restarted.", "kind name option");
 
+ADIT_EVENT(ev_no_keys, "daemon.no-keys", ADIT_LOG_WARN,
+           "A tunnel requires encryption and no permitted method makes keys: its clients will be "
+           "refused.", "tunnel remedy");
+
 /* In this order they are made and started; the other way round they end. */
 static const struct section {
     const char *key;
@@ -89,6 +93,24 @@ static int32_t tunnel_conf(const struct conf_node *item, struct ses_tunnel_conf 
     return rc;
 }
 
+/* The type of a kind that was probably meant; NULL: none is near. */
+static const char *nearest_type(uint32_t kind, const char *type)
+{
+    const char *known[64];
+    uint32_t n = 0;
+    for (struct plug_object *o = NULL; (o = plug_object_next(o));) {
+        struct plug_object_info i;
+        plug_object_info(o, &i);
+        for (uint32_t k = 0; k < i.face_count && n < 63; k++) {
+            const struct adit_face *d = plug_face_decl(plug_object_face(o, k));
+            if (d->kind == kind)
+                known[n++] = d->name;
+        }
+    }
+    known[n] = NULL;
+    return conf_nearest(type, known);
+}
+
 /* An entry of a list, looked at. */
 struct item {
     const struct section *section;
@@ -116,6 +138,17 @@ static int32_t check_options(const struct item *it, const struct conf_err *err)
     return rc;
 }
 
+static int32_t no_face(const struct item *it, const struct conf_err *err)
+{
+    const char *kind = plug_kind_name(it->section->kind);
+    const char *near = nearest_type(it->section->kind, it->type);
+    const struct conf_node *at = conf_get(it->node, "type");
+    return near ? conf_error(at, err, "no plugin offers the %s type '%s'; did you mean '%s'?", kind,
+                             it->type, near)
+                : conf_error(at, err, "no plugin offers the %s type '%s'; is its file in the plugin "
+                             "directory?", kind, it->type);
+}
+
 static int32_t look(struct item *it, bool strict, const struct conf_err *err)
 {
     const struct section *s = it->section;
@@ -130,8 +163,7 @@ static int32_t look(struct item *it, bool strict, const struct conf_err *err)
         return conf_error(it->node, err, "the name is longer than 31 characters");
     it->face = plug_face(s->kind, it->type);
     if (!it->face)
-        return strict ? conf_error(it->node, err, "no plugin offers the %s type '%s'; is its file in "
-                                   "the plugin directory?", plug_kind_name(s->kind), it->type) : 0;
+        return strict ? no_face(it, err) : 0;
     int32_t rc = check_options(it, err);
     if (s->kind == ADIT_KIND_TUNNEL) {
         int32_t host = tunnel_conf(it->node, &it->tunnel, err);
@@ -150,6 +182,34 @@ static const struct item *named(const struct inst_plan *p, uint32_t count, const
     return NULL;
 }
 
+/* Encryption that is required needs a method that makes keys (row W15): refused
+ * when it leaves nobody to serve, told when another tunnel still can. */
+static int32_t check_keys(const struct inst_plan *p, const struct conf_node *ppp,
+                          const struct conf_err *err)
+{
+    const char *bad = NULL;
+    uint32_t good = 0;
+    for (const struct item *it = p->item; it < p->item + p->count; it++) {
+        if (it->section->kind != ADIT_KIND_TUNNEL || !it->face || !it->tunnel.ports)
+            continue;
+        if (ses_conf_keys(ppp, plug_face_vtable(it->face), it->tunnel.encryption))
+            good++;
+        else
+            bad = it->name;
+    }
+    if (!bad)
+        return 0;
+    if (good) {
+        LOG_EVENT("daemon", &ev_no_keys, ADIT_KV_S("tunnel", bad),
+                  ADIT_KV_S("remedy", "add mschapv2 to ppp.auth"));
+        return 0;
+    }
+    const struct conf_node *at = conf_get(ppp, "auth");
+    return conf_error(at ? at : ppp, err, "ppp.auth has no method that makes keys, which tunnel '%s' "
+                      "needs for its encryption (MPPE): add mschapv2, or permit 'none' in its "
+                      "encryption", bad);
+}
+
 struct inst_plan *inst_plan_new(const struct conf_node *root, bool strict, const struct conf_err *err)
 {
     uint32_t most = 0;
@@ -162,6 +222,10 @@ struct inst_plan *inst_plan_new(const struct conf_node *root, bool strict, const
     for (size_t n = 0; n < SECTIONS; n++) {
         const struct section *s = &sections[n];
         const struct conf_node *list = conf_get(root, s->key);
+        if (!conf_is_empty(list) && !conf_is_seq(list)) {
+            rc = conf_error(list, err, "%s wants a list: each entry begins with '- type: ...'", s->key);
+            continue;
+        }
         for (uint32_t i = 0; i < conf_count(list); i++, p->count++) {
             struct item *it = &p->item[p->count];
             it->section = s;
@@ -173,6 +237,8 @@ struct inst_plan *inst_plan_new(const struct conf_node *root, bool strict, const
             rc = rc ? rc : one;
         }
     }
+    if (!rc)
+        rc = check_keys(p, conf_get(root, "ppp"), err);
     if (rc) {
         free(p);
         return NULL;
@@ -181,6 +247,18 @@ struct inst_plan *inst_plan_new(const struct conf_node *root, bool strict, const
 }
 
 void inst_plan_free(struct inst_plan *p) { free(p); }
+
+int32_t inst_try(const struct inst_plan *p, const struct conf_err *err)
+{
+    int32_t rc = 0;
+    for (const struct item *it = p->item; it < p->item + p->count; it++)
+        if (it->face && !plug_inst_new(it->face, it->name, it->node, keys_of(it->section)))
+            rc = conf_error(it->node, err, "%s '%s' cannot be made; why, is said above",
+                            plug_kind_name(it->section->kind), it->name);
+    for (struct plug_inst *i; (i = plug_inst_next(NULL));)
+        plug_inst_free(i);
+    return rc;
+}
 
 static void change(const struct item *it, struct plug_inst *i)
 {

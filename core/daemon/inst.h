@@ -15,6 +15,9 @@
 struct inst_plan;
 struct inst_plan *inst_plan_new(const struct conf_node *root, bool strict, const struct conf_err *err);
 void inst_plan_free(struct inst_plan *p);
+/* Makes them all and frees them again, so that what only a plugin can see (a file
+ * of accounts, ranges that overlap) is told too. For a process that does not serve. */
+int32_t inst_try(const struct inst_plan *p, const struct conf_err *err);
 /* Makes, changes and removes instances so that they are what the plan says;
  * starts them. Problems (one that failed to start) are kept. */
 void inst_apply(const struct inst_plan *p);

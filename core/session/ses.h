@@ -52,6 +52,9 @@ extern const char *const ses_tunnel_keys[];     /* their names, for plug_inst_ne
 /* Reads the section (NULL: defaults); again: takes the changes, sessions stay. */
 int32_t ses_conf_read(const struct conf_node *ppp, const struct conf_err *err);
 const struct ses_conf *ses_conf_get(void);
+/* Whether a tunnel of that setting can serve anybody with the methods that a
+ * section `ppp:` permits: encryption that is required needs one that makes keys. */
+bool ses_conf_keys(const struct conf_node *ppp, const struct adit_tunnel *vt, uint32_t encryption);
 
 struct ses_tunnel;
 struct ses_tunnel *ses_tunnel_add(struct plug_inst *inst, const struct ses_tunnel_conf *conf);

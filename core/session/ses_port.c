@@ -87,6 +87,23 @@ int32_t ses_conf_read(const struct conf_node *ppp, const struct conf_err *err)
 
 const struct ses_conf *ses_conf_get(void) { return &conf; }
 
+static uint32_t permitted(const struct adit_tunnel *vt, uint32_t encryption)
+{
+    return encryption ? encryption : vt->encrypts ? ADIT_ENC_128 : ADIT_ENC_NONE | ADIT_ENC_128;
+}
+
+bool ses_conf_keys(const struct conf_node *ppp, const struct adit_tunnel *vt, uint32_t encryption)
+{
+    const uint32_t keys = ADIT_AUTH_MSCHAPV1 | ADIT_AUTH_MSCHAPV2 | ADIT_AUTH_EAP_MSCHAPV2 |
+                          ADIT_AUTH_EAP_TLS | ADIT_AUTH_EAP_RELAY;
+    struct ses_conf c;
+    struct conf_mem *mem = NULL;
+    if (conf_fill(ppp, ses_opts, sizeof(struct adit_opt), NULL, sizeof c, &c, &mem, NULL))
+        return true;            /* it is wrong in another way, which is told elsewhere */
+    conf_mem_free(mem);
+    return permitted(vt, encryption) & ADIT_ENC_NONE || c.auth & keys;
+}
+
 const char *ses_method_name(uint32_t method)
 {
     for (const struct adit_word *w = auth_words; w->word; w++)
@@ -117,8 +134,7 @@ static void take(struct ses_tunnel *t, const struct ses_tunnel_conf *c)
     t->conf = *c;
     t->conf.type = t->conf.name = NULL;         /* the caller's memory */
     t->by_protocol = !t->conf.encryption;
-    if (t->by_protocol)
-        t->conf.encryption = vt->encrypts ? ADIT_ENC_128 : ADIT_ENC_NONE | ADIT_ENC_128;
+    t->conf.encryption = permitted(vt, t->conf.encryption);
 }
 
 struct ses_tunnel *ses_tunnel_add(struct plug_inst *inst, const struct ses_tunnel_conf *c)
