@@ -674,19 +674,20 @@ END_TEST
 START_TEST(a_peer_that_was_not_there_yet_is_asked_again_soon)
 {
     struct world *w = script_new();
+    w->a.cfg.auth_demand = ADIT_AUTH_MSCHAPV2;
     world_up(w);
-    sends(w, "ff03 c021 01 01 0012 0104 0578 0506 ???????? 0702 0802");
-    world_run(w, 100);
+    sends(w, "ff03 c021 01 01 0017 0104 0578 0305 c223 81 0506 ???????? 0702 0802");
+    world_run(w, w->now + 100);
     feed(w, "ff03 c021 01 07 0008 0702 0802");
     sends(w, "ff03 c021 02 07 0008 0702 0802");
-    world_run(w, 550);
+    world_run(w, w->now + 450);
     silent(w);
-    world_run(w, 650);
-    sends(w, "ff03 c021 01 01 0012 0104 0578 0506 ???????? 0702 0802");
+    world_run(w, w->now + 100);
+    sends(w, "ff03 c021 01 01 0017 0104 0578 0305 c223 81 0506 ???????? 0702 0802");
     /* once: from here on the Restart timer has its usual length */
     feed(w, "ff03 c021 01 08 0008 0702 0802");
     sends(w, "ff03 c021 02 08 0008 0702 0802");
-    world_run(w, 3500);
+    world_run(w, w->now + 2900);
     silent(w);
     world_free(w);
 }
