@@ -95,7 +95,10 @@ static void x_then(struct ike_work *w)
     struct ike_sa *sa = x->sa;
     if (!w->ok && (w->steps & (IKE_DO_VERIFY | IKE_DO_SIGN))) {
         struct ike_hdr h = ike_hdr_of(sa, IKE_X_INFORMATIONAL, 0, 0);
-        ike_refuse(sa->k, sa->path, &h, IKE_N_AUTH_FAILED);
+        if (sa->state == IKE_S_I_VERIFY)
+            ike_info_delete_sa(sa);     /* there it is established */
+        else if (x->code)
+            ike_refuse(sa->k, sa->path, &h, IKE_N_AUTH_FAILED);
         ike_sa_fail(sa, ADIT_EAUTH, IKE_SAY_AUTH_FAILED, "%s", x->why);
     } else if (!w->ok) {
         ike_sa_fail(sa, ADIT_EPROTO, IKE_SAY_REFUSED,
@@ -968,6 +971,8 @@ static bool psk_up(struct ike_sa *sa, struct ike_rx *rx)
         return false;
     }
     if (sa->x->want[0] && strcmp(sa->x->want, identity) != 0) {
+        memcpy(sa->keys.iv, iv, sizeof iv);
+        ike_info_delete_sa(sa);
         ike_sa_fail(sa, ADIT_EAUTH, IKE_SAY_AUTH_FAILED, "the peer is %s, and %s is wanted",
                     identity, sa->x->want);
         return false;

@@ -405,7 +405,7 @@ static inline void rig_init(struct rig *r, const struct rig_setup *s)
     memset(r, 0, sizeof *r);
     rig_now_running = r;
     r->now = 100000;
-    r->wall_ms = UINT64_C(1795000000000);
+    r->wall_ms = UINT64_C(1800000000000);
     r->random = 1;
     r->job_ms = 2;
     adit_list_init(&r->wire_q);
