@@ -6,8 +6,11 @@
  *       plain    one packet, one system call, everywhere
  *       gre-rc4  GRE on a raw socket in batches, the TUN as in full; each packet
  *                RC4 with a key of its own, as stateless MPPE has it
+ *       esp-gcm  as full, each packet in ESP: AES-128-GCM (RFC 4106)
+ *       esp-cbc256  the same with AES-256-CBC and HMAC-SHA-256-128
  *
- * One IPv4 peer, a header of 12 bytes, no states, no checks but checksums. It
+ * One IPv4 peer, a header of 12 bytes (or ESP's), no states, no checks but checksums
+ * and ICVs: ESP has one key, no window, and what EVP offers used plainly. It
  * shares no line with the daemon, so that it can be what bench/run compares
  * the daemon with. The interface is made here; address and routes are the
  * caller's, and the caller's signal ends it.
@@ -21,6 +24,8 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -44,7 +49,7 @@
 #define MSGS 64u
 
 static int tun, sock;
-static bool full, gre;
+static bool full, gre, esp, gcm;
 static uint32_t mtu;
 
 static void die(const char *what)
@@ -174,6 +179,111 @@ static void crypt_packet(struct keys *k, uint8_t *p, size_t n)
     rc4_run(&r, p, n);
 }
 
+/* ---- ESP --------------------------------------------------------------------------------- */
+
+#define ICV 16u
+#define GCM_IV 8u
+#define CBC_IV 16u
+
+static EVP_CIPHER_CTX *seal_ctx, *open_ctx;
+static EVP_MAC_CTX *mac_ctx;
+
+static void esp_start(void)
+{
+    static const uint8_t key[32] = "what is a key without a secret?", iv[16];
+    EVP_CIPHER *c = EVP_CIPHER_fetch(NULL, gcm ? "AES-128-GCM" : "AES-256-CBC", NULL);
+    EVP_MAC *m = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    OSSL_PARAM p[2] = { OSSL_PARAM_construct_utf8_string("digest", (char[]){ "SHA256" }, 0),
+                        OSSL_PARAM_construct_end() };
+    seal_ctx = EVP_CIPHER_CTX_new();
+    open_ctx = EVP_CIPHER_CTX_new();
+    mac_ctx = EVP_MAC_CTX_new(m);
+    if (EVP_EncryptInit_ex2(seal_ctx, c, key, iv, NULL) != 1 ||
+        EVP_DecryptInit_ex2(open_ctx, c, key, iv, NULL) != 1 || EVP_MAC_init(mac_ctx, key, 32, p) != 1)
+        die("EVP");
+    if (!gcm) {
+        EVP_CIPHER_CTX_set_padding(seal_ctx, 0);
+        EVP_CIPHER_CTX_set_padding(open_ctx, 0);
+    }
+}
+
+static uint32_t esp_head(void) { return 8 + (gcm ? GCM_IV : CBC_IV); }
+
+/* bytes on the wire of a packet of n */
+static uint32_t esp_len(uint32_t n)
+{
+    uint32_t block = gcm ? 4 : 16;
+    return esp_head() + (n + 2 + block - 1) / block * block + ICV;
+}
+
+static void esp_mac(const uint8_t *p, size_t len, uint8_t out[32])
+{
+    size_t n;
+    if (EVP_MAC_init(mac_ctx, NULL, 0, NULL) != 1 || EVP_MAC_update(mac_ctx, p, len) != 1 ||
+        EVP_MAC_final(mac_ctx, out, &n, 32) != 1)
+        die("MAC");
+}
+
+/* A packet of n bytes at p, with room on both sides. */
+static void esp_seal(uint8_t *p, uint32_t n)
+{
+    static uint32_t seq;
+    uint32_t text = esp_len(n) - esp_head() - ICV;
+    uint8_t *h = p - esp_head(), *iv = h + 8, mac[32], nonce[12] = { 0 };
+    int out;
+    for (uint32_t i = n; i < text - 2; i++)
+        p[i] = (uint8_t)(i - n + 1);
+    p[text - 2] = (uint8_t)(text - 2 - n);
+    p[text - 1] = 4;
+    p32(h, 4711);
+    p32(h + 4, ++seq);
+    if (gcm) {
+        p32(iv, 0);
+        p32(iv + 4, seq);
+        memcpy(nonce + 4, iv, 8);
+        if (EVP_EncryptInit_ex2(seal_ctx, NULL, NULL, nonce, NULL) != 1 ||
+            EVP_EncryptUpdate(seal_ctx, NULL, &out, h, 8) != 1 ||
+            EVP_EncryptUpdate(seal_ctx, p, &out, p, (int)text) != 1 ||
+            EVP_EncryptFinal_ex(seal_ctx, p + text, &out) != 1 ||
+            EVP_CIPHER_CTX_ctrl(seal_ctx, EVP_CTRL_AEAD_GET_TAG, ICV, p + text) != 1)
+            die("seal");
+        return;
+    }
+    memset(iv, 0, CBC_IV);
+    p32(iv + 4, seq);
+    if (EVP_EncryptInit_ex2(seal_ctx, NULL, NULL, iv, NULL) != 1 ||
+        EVP_EncryptUpdate(seal_ctx, p, &out, p, (int)text) != 1)
+        die("seal");
+    esp_mac(h, esp_head() + text, mac);
+    memcpy(p + text, mac, ICV);
+}
+
+/* The packet's bytes inside; 0: not authentic. */
+static uint32_t esp_open(uint8_t *h, uint32_t len)
+{
+    uint8_t *iv = h + 8, *p = h + esp_head(), mac[32], nonce[12] = { 0 };
+    int out;
+    if (len < esp_len(1))
+        return 0;
+    uint32_t text = len - esp_head() - ICV;
+    if (gcm) {
+        memcpy(nonce + 4, iv, 8);
+        if (EVP_DecryptInit_ex2(open_ctx, NULL, NULL, nonce, NULL) != 1 ||
+            EVP_CIPHER_CTX_ctrl(open_ctx, EVP_CTRL_AEAD_SET_TAG, ICV, p + text) != 1 ||
+            EVP_DecryptUpdate(open_ctx, NULL, &out, h, 8) != 1 ||
+            EVP_DecryptUpdate(open_ctx, p, &out, p, (int)text) != 1 ||
+            EVP_DecryptFinal_ex(open_ctx, p + text, &out) != 1)
+            return 0;
+    } else {
+        esp_mac(h, len - ICV, mac);
+        if (CRYPTO_memcmp(mac, p + text, ICV) != 0 ||
+            EVP_DecryptInit_ex2(open_ctx, NULL, NULL, iv, NULL) != 1 ||
+            EVP_DecryptUpdate(open_ctx, p, &out, p, (int)text) != 1)
+            return 0;
+    }
+    return p[text - 2] + 2u < text ? text - 2 - p[text - 2] : 0;
+}
+
 /* ---- out: a run of equal packets lies in one buffer and leaves as one message ---------- */
 
 static uint8_t run[MSGS][2048];         /* gre: a slot a packet */
@@ -224,11 +334,12 @@ static uint8_t *run_room(uint32_t n)
             run_send();
         return run[run_count] + GRE_HEAD;
     }
-    if (run_count && (n + HEAD > run_size || run_count == 64 || run_bytes + n + HEAD > 65507))
+    uint32_t len = esp ? esp_len(n) : n + HEAD;
+    if (run_count && (len > run_size || run_count == 64 || run_bytes + len > 65507))
         run_send();
     if (!run_count)
-        run_size = n + HEAD;
-    return run_buf + run_bytes + HEAD;
+        run_size = len;
+    return run_buf + run_bytes + (esp ? esp_head() : HEAD);
 }
 
 static void run_done(uint8_t *p, uint32_t n)
@@ -246,10 +357,14 @@ static void run_done(uint8_t *p, uint32_t n)
         run_len[run_count++] = n + GRE_HEAD;
         return;
     }
-    memset(p - HEAD, 0x30, HEAD);
-    run_bytes += n + HEAD;
+    uint32_t len = esp ? esp_len(n) : n + HEAD;
+    if (esp)
+        esp_seal(p, n);
+    else
+        memset(p - HEAD, 0x30, HEAD);
+    run_bytes += len;
     run_count++;
-    if (n + HEAD < run_size)            /* a shorter one is the last */
+    if (len < run_size)                 /* a shorter one is the last */
         run_send();
 }
 
@@ -418,8 +533,13 @@ static void sock_read(void)
             }
         for (uint32_t at = 0; at < len; at += size) {
             uint32_t part = len - at < size ? len - at : size;
-            if (part > HEAD)
+            if (esp) {
+                uint32_t inner = esp_open(bufs[i] + at, part);
+                if (inner)
+                    tun_write(bufs[i] + at + esp_head(), inner);
+            } else if (part > HEAD) {
                 tun_write(bufs[i] + at + HEAD, part - HEAD);
+            }
         }
     }
     for (uint32_t i = 0; i < FLOWS; i++)
@@ -484,11 +604,15 @@ static void open_socket(const char *our, const char *peer, int port)
 int main(int argc, char **argv)
 {
     if (argc != 7) {
-        fprintf(stderr, "usage: %s full|plain|gre-rc4 TUN OUR-IP PEER-IP PORT MTU\n", argv[0]);
+        fprintf(stderr, "usage: %s full|plain|gre-rc4|esp-gcm|esp-cbc256 TUN OUR-IP PEER-IP PORT MTU\n", argv[0]);
         return 2;
     }
     gre = strcmp(argv[1], "gre-rc4") == 0;
-    full = gre || strcmp(argv[1], "full") == 0;
+    gcm = strcmp(argv[1], "esp-gcm") == 0;
+    esp = gcm || strcmp(argv[1], "esp-cbc256") == 0;
+    full = gre || esp || strcmp(argv[1], "full") == 0;
+    if (esp)
+        esp_start();
     mtu = (uint32_t)atoi(argv[6]);
     if (mtu < 576 || mtu > 1900)        /* what fits a slot of a run */
         die("mtu");
