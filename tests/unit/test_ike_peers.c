@@ -2,6 +2,7 @@
  * in which order and form, whom they say that they are (rows W2, W4, W5, W9, M5, M8,
  * A10, A11). Messages are made by hand here, with the keys of an established SA. */
 #include "ike_rig.h"
+#include "hex.h"
 
 /* ---- first messages --------------------------------------------------------------------------- */
 
@@ -134,6 +135,50 @@ START_TEST(the_peers_order_decides)
     ck_assert_uint_eq(chosen(ours, o, 3), 1);
     ck_assert_uint_eq(chosen(ours, o + 1, 2), 2);
     ck_assert_uint_eq(chosen(ours, o + 1, 1), 0);
+}
+END_TEST
+
+/* First messages of strongSwan and libreswan as they were on a wire: answered,
+ * with a transform and vendor ids of theirs. */
+START_TEST(captured_first_messages)
+{
+    static const struct { const char *file; bool cert; } files[] = {
+        { "psk-nat", false }, { "psk-sha1", false }, { "psk-3des", false }, { "psk-ecp384", false },
+        { "psk-x25519", false }, { "psk-libreswan", false } };
+    for (uint32_t i = 0; i < sizeof files / sizeof *files; i++) {
+        static struct rig r;
+        static struct ike_msg m;
+        static char line[65536];
+        static uint8_t msg[8192];
+        char path[512];
+        const char *top = getenv("top_srcdir");
+        size_t len = 0;
+        snprintf(path, sizeof path, "%s/tests/golden/ike/%s.hex", top ? top : "..", files[i].file);
+        FILE *f = fopen(path, "r");
+        ck_assert_msg(f != NULL, "%s is missing", path);
+        while (!len && fgets(line, sizeof line, f))
+            if (line[0] == 'i' && line[1] == ' ')
+                len = hex_get(msg, sizeof msg, line + 2);
+        fclose(f);
+        ck_assert_uint_gt(len, 28);
+        rig_init(&r, &(struct rig_setup){ .psk = { "s", "s" }, .proposals = { NULL,
+                 "aes256-sha256-modp2048 aes128-sha1-modp2048 3des-sha1-modp1024 aes256-sha384-ecp384 "
+                 "aes256-sha256-x25519 aes256-sha256-ecp256 aes128-sha256-modp2048 3des-sha1-modp2048 "
+                 "aes256-sha1-modp2048 aes256-sha1-modp1024 aes256-sha384-x25519 aes128-sha256-x25519 3des-md5-modp1024" } });
+        r.tap = hear;
+        hand(&r, msg, len, 500);
+        ck_assert(ike_msg_parse(&m, answer.p, answer.len) == IKE_MSG_OK);
+        ck_assert_msg(ike_msg_find(&m, IKE_P_SA, 0) != NULL, "%s: %s", files[i].file,
+                      r.end[1].text[IKE_SAY_NO_PROPOSAL]);
+        ck_assert_uint_le(answer.len, len + 200);
+        uint32_t vids = 0;
+        for (uint32_t n = 0; n < m.count; n++)
+            if (m.p[n].type == IKE_P_VID)
+                vids |= ike_vid_of(&m.p[n]);
+        ck_assert(vids & IKE_V_RFC3947);
+        ck_assert(vids & IKE_V_DPD);
+        rig_fini(&r);
+    }
 }
 END_TEST
 
@@ -564,7 +609,7 @@ static Suite *suite(void)
 {
     const TTest *const tests[] = {
         W4_windows_10_and_11, W5_windows_xp, M5_macos_and_ios, A10_old_android,
-        the_peers_order_decides, encapsulation_modes, W7_attributes_come_back_as_they_came,
+        the_peers_order_decides, captured_first_messages, encapsulation_modes, W7_attributes_come_back_as_they_came,
         several_proposals_and_anded_ones, M8_any_port_of_the_peers, W9_private_addresses_and_names,
         selectors_absent_or_of_something_else, the_commit_bit_is_answered_with_connected,
         message_ids_are_used_once, A11_sha256_cut_to_96_bits, pfs_as_the_peer_wants,
