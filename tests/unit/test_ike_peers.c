@@ -164,7 +164,7 @@ START_TEST(captured_first_messages)
         rig_init(&r, &(struct rig_setup){ .psk = { "s", "s" }, .proposals = { NULL,
                  "aes256-sha256-modp2048 aes128-sha1-modp2048 3des-sha1-modp1024 aes256-sha384-ecp384 "
                  "aes256-sha256-x25519 aes256-sha256-ecp256 aes128-sha256-modp2048 3des-sha1-modp2048 "
-                 "aes256-sha1-modp2048 aes256-sha1-modp1024 aes256-sha384-x25519 aes128-sha256-x25519 3des-md5-modp1024" } });
+                 "3des-md5-modp1536 aes256-sha1-modp2048 aes256-sha1-modp1024 aes256-sha384-x25519 aes128-sha256-x25519 3des-md5-modp1024" } });
         r.tap = hear;
         hand(&r, msg, len, 500);
         ck_assert(ike_msg_parse(&m, answer.p, answer.len) == IKE_MSG_OK);
