@@ -299,7 +299,7 @@ static bool in_routes(const struct dp_port *p, const uint8_t *ip, uint8_t family
     struct adit_addr a = { .family = family, .prefix = family == ADIT_AF_IPV4 ? 32 : 128 };
     memcpy(a.ip, ip, family == ADIT_AF_IPV4 ? 4 : 16);
     for (uint32_t i = 0; i < p->route_count; i++)
-        if (table_has(&p->route_net[i].node) && addr_in(&a, &p->route_net[i].net))
+        if (adit_table_has(&p->route_net[i].node) && addr_in(&a, &p->route_net[i].net))
             return true;
     return false;
 }
@@ -553,7 +553,7 @@ static int routes_up(struct dp_port *p)
     if (p->address6.family == ADIT_AF_IPV6)
         (void)route(p, &p->net6.net, true);
     for (uint32_t i = 0; i < p->route_count; i++)
-        p->route_on[i] = table_has(&p->route_net[i].node) && route(p, &p->route_net[i].net, true) == 0;
+        p->route_on[i] = adit_table_has(&p->route_net[i].node) && route(p, &p->route_net[i].net, true) == 0;
     return 0;
 }
 
@@ -562,7 +562,7 @@ static void routes_down(struct dp_port *p)
     if (p->address_route)
         (void)route(p, &p->address, false);
     p->address_route = false;
-    if (table_has(&p->net6.node))
+    if (adit_table_has(&p->net6.node))
         (void)route(p, &p->net6.net, false);
     for (uint32_t i = 0; i < p->route_count; i++)
         if (p->route_on[i])

@@ -4,7 +4,7 @@
 
 #include <net/if.h>
 #include <stdbool.h>
-#include "base/table.h"
+#include <adit/table.h>
 #include "datapath/dp.h"
 #include "datapath/dp_pkt.h"
 
@@ -14,7 +14,7 @@ struct loop_timer;
 /* ---- the table: destination -> port (dp_table.c) ---- */
 
 struct dp_net {
-    struct table_node node;
+    struct adit_entry node;
     struct dp_port *port;
     struct adit_addr net;       /* host bits zero */
 };

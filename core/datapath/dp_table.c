@@ -6,7 +6,7 @@
  */
 #include "datapath/dp_int.h"
 
-static struct table nets;
+static struct adit_table nets;
 static uint32_t used4[33], used6[129];          /* networks of each length */
 static uint64_t mask4, mask6[3];                /* the lengths that have any */
 
@@ -32,7 +32,7 @@ static uint32_t hash_of(const uint8_t ip[16], uint32_t family, uint32_t prefix)
 static struct dp_net *find(const uint8_t ip[16], uint32_t family, uint32_t prefix)
 {
     uint32_t hash = hash_of(ip, family, prefix);
-    for (struct table_node *n = table_first(&nets, hash); n; n = table_next(&nets, n)) {
+    for (struct adit_entry *n = adit_table_first(&nets, hash); n; n = adit_table_next(&nets, n)) {
         struct dp_net *d = ADIT_OF(n, struct dp_net, node);
         if (d->net.prefix == prefix && d->net.family == family &&
             memcmp(d->net.ip, ip, 16) == 0)
@@ -66,16 +66,16 @@ int dp_table_add(struct dp_net *n, const struct adit_addr *net, struct dp_port *
     if (find(n->net.ip, net->family, net->prefix))
         return ADIT_EEXIST;
     n->port = port;
-    table_add(&nets, hash_of(n->net.ip, net->family, net->prefix), &n->node);
+    adit_table_add(&nets, hash_of(n->net.ip, net->family, net->prefix), &n->node);
     note(&n->net, 1);
     return 0;
 }
 
 void dp_table_del(struct dp_net *n)
 {
-    if (!table_has(&n->node))
+    if (!adit_table_has(&n->node))
         return;
-    table_del(&nets, &n->node);
+    adit_table_del(&nets, &n->node);
     note(&n->net, -1);
 }
 
@@ -113,5 +113,5 @@ struct dp_port *dp_table_find6(const uint8_t ip[16])
 void dp_table_fini(void)
 {
     if (!nets.h.count)
-        table_fini(&nets);
+        adit_table_fini(&nets);
 }

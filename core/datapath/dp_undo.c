@@ -36,7 +36,7 @@ ADIT_EVENT(ev_recovered, "datapath.host.recovered", ADIT_LOG_NOTICE,
 
 struct change {
     struct adit_node node;      /* in the order of the changes */
-    struct table_node proxy;    /* of a proxy entry, by interface and address */
+    struct adit_entry proxy;    /* of a proxy entry, by interface and address */
     char path[128];             /* "": a proxy entry */
     char old[VALUE], new[VALUE];
     int index;
@@ -44,7 +44,7 @@ struct change {
 };
 
 static struct adit_node changes = { &changes, &changes };
-static struct table proxies;
+static struct adit_table proxies;
 static int journal = -1;
 static char journal_path[PATH_MAX];
 static uint32_t lines, live;
@@ -150,7 +150,7 @@ static void undo(const struct change *c)
 static void forget(struct change *c)
 {
     adit_list_del(&c->node);
-    table_del(&proxies, &c->proxy);
+    adit_table_del(&proxies, &c->proxy);
     live--;
     free(c);
 }
@@ -170,7 +170,7 @@ static struct change *remember(const struct change *c)
     *k = *c;
     adit_list_add(&changes, &k->node);
     if (!k->path[0])
-        table_add(&proxies, proxy_hash(k->index, &k->addr), &k->proxy);
+        adit_table_add(&proxies, proxy_hash(k->index, &k->addr), &k->proxy);
     live++;
     return k;
 }
@@ -178,7 +178,7 @@ static struct change *remember(const struct change *c)
 static struct change *find_proxy(int index, const struct adit_addr *addr)
 {
     uint32_t hash = proxy_hash(index, addr);
-    for (struct table_node *n = table_first(&proxies, hash); n; n = table_next(&proxies, n)) {
+    for (struct adit_entry *n = adit_table_first(&proxies, hash); n; n = adit_table_next(&proxies, n)) {
         struct change *c = ADIT_OF(n, struct change, proxy);
         if (c->index == index && addr_same_host(&c->addr, addr))
             return c;
@@ -233,7 +233,7 @@ static uint32_t undo_all(void)
         forget(c);
         n++;
     }
-    table_fini(&proxies);
+    adit_table_fini(&proxies);
     return n;
 }
 

@@ -27,7 +27,7 @@ ADIT_EVENT(ev_bound, "path.bound", ADIT_LOG_INFO, "A port for datagrams is open.
 struct path_stat path_stats;
 struct adit_node path_ports = { &path_ports, &path_ports };
 struct adit_node path_layers = { &path_layers, &path_layers };
-static struct table paths;
+static struct adit_table paths;
 static struct path *spare;
 static uint32_t spare_count;
 static uint64_t seed;
@@ -110,7 +110,7 @@ struct path *path_find(struct adit_port *port, struct path_assoc *assoc,
     uint32_t hash = mix(port, assoc, our, peer);
     /* a call that failed does not stand in the way of the next */
     bool skip_gone = !assoc && port->flags & ADIT_PATH_SECURE;
-    for (struct table_node *n = table_first(&paths, hash); n; n = table_next(&paths, n)) {
+    for (struct adit_entry *n = adit_table_first(&paths, hash); n; n = adit_table_next(&paths, n)) {
         struct path *p = ADIT_OF(n, struct path, node);
         if (p->port == port && p->assoc == assoc && !(p->gone && skip_gone) &&
             memcmp(&p->pub.our, our, sizeof *our) == 0 &&
@@ -137,7 +137,7 @@ struct path *path_find(struct adit_port *port, struct path_assoc *assoc,
         assoc->refs++;
     }
     path_tx_prepare(p);
-    table_add(&paths, hash, &p->node);
+    adit_table_add(&paths, hash, &p->node);
     path_stats.paths++;
     return p;
 }
@@ -161,7 +161,7 @@ void path_idle(struct path *p)
 {
     if (p->refs || p->busy)
         return;
-    table_del(&paths, &p->node);
+    adit_table_del(&paths, &p->node);
     adit_list_del(&p->calling);
     path_stats.paths--;
     if (p->assoc) {
@@ -478,13 +478,13 @@ struct path_assoc *path_assoc_get(struct path_layer *l, const struct adit_securi
 
 void path_secure(struct path *p, struct path_assoc *a)
 {
-    table_del(&paths, &p->node);
+    adit_table_del(&paths, &p->node);
     adit_list_add(&a->paths, &p->in_assoc);
     a->refs++;
     a->used = true;
     p->assoc = a;
     p->pub.security = &a->info;
-    table_add(&paths, mix(p->port, a, &p->pub.our, &p->pub.peer), &p->node);
+    adit_table_add(&paths, mix(p->port, a, &p->pub.our, &p->pub.peer), &p->node);
     measure(p);
 }
 

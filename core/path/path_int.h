@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <adit/list.h>
-#include "base/table.h"
+#include <adit/table.h>
 #include "path/path.h"
 
 struct loop_fd;
@@ -64,7 +64,7 @@ struct path_layer {
 
 struct path {
     struct adit_path pub;       /* what plugins see */
-    struct table_node node;     /* in the table of all */
+    struct adit_entry node;     /* in the table of all */
     struct adit_node in_assoc;
     struct adit_node calling;   /* opened by us and never answered */
     uint32_t refs;              /* holds */

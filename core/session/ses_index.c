@@ -13,7 +13,7 @@
 
 /* Sessions that have something in common, as a number. */
 struct ses_group {
-    struct table_node node;
+    struct adit_entry node;
     uint32_t count, len;
     char key[];
 };
@@ -23,9 +23,9 @@ struct key {
     uint32_t len;
 };
 
-static struct table waiting_of;         /* groups, by the peer's address */
-static struct table sessions_of;        /* groups, by account and domain */
-static struct table holders;            /* sessions, by inner address */
+static struct adit_table waiting_of;         /* groups, by the peer's address */
+static struct adit_table sessions_of;        /* groups, by account and domain */
+static struct adit_table holders;            /* sessions, by inner address */
 static uint32_t waiting;
 
 /* Peers choose what is hashed. */
@@ -58,10 +58,10 @@ static struct key key_of_user(const struct ses *s)
     return k;
 }
 
-static struct ses_group *group_of(const struct table *t, const struct key *k)
+static struct ses_group *group_of(const struct adit_table *t, const struct key *k)
 {
     uint32_t hash = adit_hash_of(k->bytes, k->len, seed());
-    for (struct table_node *n = table_first(t, hash); n; n = table_next(t, n)) {
+    for (struct adit_entry *n = adit_table_first(t, hash); n; n = adit_table_next(t, n)) {
         struct ses_group *g = ADIT_OF(n, struct ses_group, node);
         if (g->len == k->len && !memcmp(g->key, k->bytes, k->len))
             return g;
@@ -70,7 +70,7 @@ static struct ses_group *group_of(const struct table *t, const struct key *k)
 }
 
 /* Without memory a session is not counted: it is not refused for that. */
-static void join(struct table *t, const struct key *k, struct ses_group **mine)
+static void join(struct adit_table *t, const struct key *k, struct ses_group **mine)
 {
     struct ses_group *g = group_of(t, k);
     if (!g) {
@@ -79,19 +79,19 @@ static void join(struct table *t, const struct key *k, struct ses_group **mine)
             return;
         g->len = k->len;
         memcpy(g->key, k->bytes, k->len);
-        table_add(t, adit_hash_of(k->bytes, k->len, seed()), &g->node);
+        adit_table_add(t, adit_hash_of(k->bytes, k->len, seed()), &g->node);
     }
     g->count++;
     *mine = g;
 }
 
-static void part(struct table *t, struct ses_group **mine)
+static void part(struct adit_table *t, struct ses_group **mine)
 {
     struct ses_group *g = *mine;
     *mine = NULL;
     if (!g || --g->count)
         return;
-    table_del(t, &g->node);
+    adit_table_del(t, &g->node);
     free(g);
 }
 
@@ -144,15 +144,15 @@ static uint32_t hash_of(const struct adit_addr *a)
 
 void ses_index_address(struct ses *s, bool has)
 {
-    table_del(&holders, &s->holder);
+    adit_table_del(&holders, &s->holder);
     if (has)
-        table_add(&holders, hash_of(&s->address), &s->holder);
+        adit_table_add(&holders, hash_of(&s->address), &s->holder);
 }
 
 struct ses *ses_index_holder(const struct adit_addr *a)
 {
     uint32_t hash = hash_of(a);
-    for (struct table_node *n = table_first(&holders, hash); n; n = table_next(&holders, n)) {
+    for (struct adit_entry *n = adit_table_first(&holders, hash); n; n = adit_table_next(&holders, n)) {
         struct ses *s = ADIT_OF(n, struct ses, holder);
         if (!s->finished && addr_same_host(&s->address, a))
             return s;

@@ -4,7 +4,7 @@
 
 #include <adit/list.h>
 #include <adit/plugin.h>
-#include "base/table.h"
+#include <adit/table.h>
 #include "datapath/dp.h"
 #include "loop/loop.h"
 #include "ppp/ppp.h"
@@ -54,7 +54,7 @@ struct ses {
 
     /* kept by ses_index.c */
     struct ses_group *of_peer, *of_user;
-    struct table_node holder;
+    struct adit_entry holder;
 
     struct ppp *ppp;
     struct loop_timer *ppp_timer, *watch_timer;

@@ -9,7 +9,7 @@
 #include <strings.h>
 #include <time.h>
 #include <adit/bytes.h>
-#include <adit/list.h>
+#include <adit/table.h>
 #include "users.h"
 
 // clang-format off
@@ -44,15 +44,14 @@ const struct adit_opt users_opts[] = {
 // clang-format on
 
 struct slot {
-    struct adit_node node;      /* in the index, by lower-case name */
+    struct adit_entry entry;    /* in the index, by lower-case name */
     struct user *user;
 };
 
 struct users {
     struct slot **slots;        /* in the file's order */
     uint32_t count, room;
-    struct adit_hash index;
-    struct adit_node *buckets;
+    struct adit_table index;
 };
 
 const char *user_dialin_name(uint32_t dialin)
@@ -268,27 +267,19 @@ static uint32_t name_hash(const char *name)
 
 struct users *users_new(void)
 {
-    const uint32_t bits = 6;
-    struct users *us = calloc(1, sizeof *us);
-    if (us && !(us->buckets = malloc(sizeof *us->buckets << bits))) {
-        free(us);
-        return NULL;
-    }
-    if (us)
-        adit_hash_init(&us->index, us->buckets, bits);
-    return us;
+    return calloc(1, sizeof(struct users));
 }
 
 void users_free(struct users *us)
 {
     if (!us)
         return;
+    adit_table_fini(&us->index);
     for (uint32_t i = 0; i < us->count; i++) {
         user_free(us->slots[i]->user);
         free(us->slots[i]);
     }
     free(us->slots);
-    free(us->buckets);
     free(us);
 }
 
@@ -304,8 +295,9 @@ struct user *users_at(const struct users *us, uint32_t i)
 
 struct user *users_find_exact(const struct users *us, const char *name)
 {
-    ADIT_LIST_EACH(n, adit_hash_chain(&us->index, name_hash(name))) {
-        struct user *u = ADIT_OF(n, struct slot, node)->user;
+    const struct adit_entry *e = adit_table_first(&us->index, name_hash(name));
+    for (; e; e = adit_table_next(&us->index, e)) {
+        struct user *u = ADIT_OF(e, struct slot, entry)->user;
         if (strcmp(u->name, name) == 0)
             return u;
     }
@@ -317,8 +309,9 @@ struct user *users_find(const struct users *us, const char *name)
     struct user *found = users_find_exact(us, name);
     if (found)
         return found;
-    ADIT_LIST_EACH(n, adit_hash_chain(&us->index, name_hash(name))) {
-        struct user *u = ADIT_OF(n, struct slot, node)->user;
+    const struct adit_entry *e = adit_table_first(&us->index, name_hash(name));
+    for (; e; e = adit_table_next(&us->index, e)) {
+        struct user *u = ADIT_OF(e, struct slot, entry)->user;
         if (strcasecmp(u->name, name) != 0)
             continue;
         if (found)
@@ -332,21 +325,11 @@ static bool room_make(struct users *us)
 {
     if (us->count < us->room)
         return true;
-    uint32_t room = us->room ? us->room * 2 : 16, bits = 1;
+    uint32_t room = us->room ? us->room * 2 : 16;
     struct slot **slots = realloc(us->slots, room * sizeof(struct slot *));
     if (!slots)
         return false;
     us->slots = slots;
-    while (1u << bits < room)
-        bits++;
-    struct adit_node *buckets = malloc(sizeof *buckets << bits);
-    if (!buckets)
-        return false;
-    adit_hash_init(&us->index, buckets, bits);
-    for (uint32_t i = 0; i < us->count; i++)
-        adit_hash_add(&us->index, name_hash(us->slots[i]->user->name), &us->slots[i]->node);
-    free(us->buckets);
-    us->buckets = buckets;
     us->room = room;
     return true;
 }
@@ -364,7 +347,7 @@ int32_t users_add_take(struct users *us, struct user *u)
     }
     slot->user = u;
     us->slots[us->count++] = slot;
-    adit_hash_add(&us->index, name_hash(u->name), &slot->node);
+    adit_table_add(&us->index, name_hash(u->name), &slot->entry);
     return 0;
 }
 
@@ -374,7 +357,7 @@ void users_del(struct users *us, struct user *u)
         struct slot *slot = us->slots[i];
         if (slot->user != u)
             continue;
-        adit_hash_del(&us->index, &slot->node);
+        adit_table_del(&us->index, &slot->entry);
         us->count--;
         memmove(&us->slots[i], &us->slots[i + 1], (us->count - i) * sizeof us->slots[0]);
         user_free(u);

@@ -128,6 +128,7 @@ static void leave(struct l2tp_call *c)
     struct l2tp_tunnel *t = c->t;
     const struct l2tp_ops *ops = t->env->ops;
     adit_list_del(&c->node);
+    adit_table_del(&t->by_peer, &c->by_peer);
     t->call_count--;
     ops->call_timer(c, 0);
     if (c->opened)
@@ -236,12 +237,16 @@ static struct l2tp_call *by_our_id(struct l2tp_tunnel *t, uint16_t id)
 
 static struct l2tp_call *by_peer_id(struct l2tp_tunnel *t, uint16_t id)
 {
-    ADIT_LIST_EACH(n, &t->calls) {
-        struct l2tp_call *c = ADIT_OF(n, struct l2tp_call, node);
-        if (c->peer_id == id && id)
-            return c;
-    }
-    return NULL;
+    const struct adit_entry *e = id ? adit_table_first(&t->by_peer, id) : NULL;
+    return e ? ADIT_OF(e, struct l2tp_call, by_peer) : NULL;
+}
+
+static void take_peer_id(struct l2tp_call *c, uint16_t id)
+{
+    adit_table_del(&c->t->by_peer, &c->by_peer);
+    c->peer_id = id;
+    if (id)
+        adit_table_add(&c->t->by_peer, id, &c->by_peer);
 }
 
 static void refuse(struct l2tp_tunnel *t, uint16_t peer_id, const struct l2tp_end *end)
@@ -306,7 +311,7 @@ static void rx_icrq(struct l2tp_tunnel *t, const struct l2tp_msg *m)
         refuse(t, m->session_id, &end);
         return;
     }
-    c->peer_id = m->session_id;
+    take_peer_id(c, m->session_id);
     c->serial = m->serial;
     c->bearer_type = m->bearer_type;
     c->sequenced = t->env->sequencing;
@@ -385,7 +390,7 @@ static void rx_known(struct l2tp_call *c, const struct l2tp_msg *m, const struct
         if (fine && c->lac && c->state == L2TP_C_WAIT_REPLY) {
             if (m->session_id == 0 || by_peer_id(c->t, m->session_id))
                 fine = false;
-            c->peer_id = m->session_id;
+            take_peer_id(c, m->session_id);
         }
         take(c, fine ? L2TP_CE_ICRP : L2TP_CE_ICRP_BAD, m, &end);
         break;

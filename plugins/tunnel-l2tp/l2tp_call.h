@@ -62,6 +62,7 @@ struct l2tp_ppp_cause {
 
 struct l2tp_call {
     struct adit_node node;      /* in tunnel->calls */
+    struct adit_entry by_peer;  /* in tunnel->by_peer, once the peer gave it an id */
     struct l2tp_tunnel *t;
     uint8_t state;              /* L2TP_C_* */
     bool lac;

@@ -250,7 +250,7 @@ void l2tp_tunnel_lose(struct l2tp_tunnel *t, struct l2tp_tunnel *winner)
         adit_list_del(n);
         t->call_count--;
         c->t = winner;
-        adit_list_add(&winner->calls, n);
+        adit_list_add(&winner->calls, n);      /* the peer has given it no id yet */
         winner->call_count++;
     }
     winner->had_calls = winner->had_calls || winner->call_count;
@@ -600,6 +600,7 @@ void l2tp_tunnel_init(struct l2tp_tunnel *t, const struct l2tp_env *env, uint16_
 void l2tp_tunnel_fini(struct l2tp_tunnel *t)
 {
     l2tp_rel_fini(&t->rel);
+    adit_table_fini(&t->by_peer);
     bytes_wipe(t->secret, sizeof t->secret);
     bytes_wipe(t->challenge, sizeof t->challenge);
 }

@@ -13,6 +13,7 @@
 #ifndef L2TP_TUNNEL_H
 #define L2TP_TUNNEL_H
 
+#include <adit/table.h>
 #include "l2tp_env.h"
 #include "l2tp_rel.h"
 
@@ -81,6 +82,7 @@ struct l2tp_tunnel {
     bool ties;                  /* tie_breaker goes with our SCCRQ */
     struct l2tp_rel rel;
     struct adit_node calls;
+    struct adit_table by_peer;  /* calls, by the id that the peer gave them */
     uint32_t call_count;
     struct l2tp_end end;        /* of the close in progress */
     char our_host[L2TP_TEXT];   /* Host Name that we give */

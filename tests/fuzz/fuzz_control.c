@@ -49,9 +49,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         return 0;
     rig.log[0] = '\0';
     ses_tunnel_ports(rig.tunnel->tunnel, 8);
-    rig_call(rig.tunnel, "anna", 1);
-    rig_call(rig.tunnel, "berta", 2);
-    rig_run(1000);
+    if (ses_total()->up < 2) {          /* the last input dropped them */
+        rig_clear();
+        rig_call(rig.tunnel, "anna", 1);
+        rig_call(rig.tunnel, "berta", 2);
+        rig_run(1000);
+    }
     uint32_t timers = rig_timers(), asked = 0;
     size_t step = data[0] ? data[0] : len;
     struct ctl_wire *w = ctl_wire_new(), *other = ctl_wire_new();
@@ -71,6 +74,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     ctl_wire_rx(other, "{\"verb\":\"help\"}\n", 16);
     must(objects(other->out, other->len) == 1);
     ctl_wire_free(other);
-    rig_clear();
     return 0;
 }
