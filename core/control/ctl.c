@@ -123,16 +123,6 @@ void ctl_ok_take(struct ctl_call *c, json_t *result)
     answer(c, json_pack("{s:b, s:o}", "ok", 1, "result", result ? result : json_null()));
 }
 
-static const char *error_name(int32_t code)
-{
-    switch (code) {
-#define ADIT_X(name, number, text) case name: return #name;
-        ADIT_ERROR_MAP(ADIT_X)
-#undef ADIT_X
-    default: return "ADIT_EINVAL";
-    }
-}
-
 void ctl_error(struct ctl_call *c, int32_t code, const char *fmt, ...)
 {
     char text[1024];
@@ -140,9 +130,9 @@ void ctl_error(struct ctl_call *c, int32_t code, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    json_t *sentence = json_string(text);
-    answer(c, json_pack("{s:b, s:{s:s, s:o}}", "ok", 0, "error", "code", error_name(code), "text",
-                        sentence ? sentence : json_string("(not UTF-8)")));
+    const char *name = log_code_name(code);
+    answer(c, json_pack("{s:b, s:{s:s, s:o}}", "ok", 0, "error", "code",
+                        *name == '0' ? "ADIT_EINVAL" : name, "text", ctl_text(text, strlen(text))));
 }
 
 void ctl_follow(struct ctl_call *c, void (*gone)(void *u), void *u)

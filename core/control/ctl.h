@@ -28,6 +28,7 @@ void ctl_say_take(struct ctl_call *c, json_t *line);            /* takes line */
 /* Reports that plugins write: begin, pass to the plugin, take the JSON. */
 struct adit_report *ctl_report_new(void);
 json_t *ctl_report_take(struct adit_report *r);                 /* frees r */
+json_t *ctl_text(const char *p, size_t len);   /* a string; what is not UTF-8 becomes "?" */
 extern const struct adit_report_api ctl_report_api;
 /* ---- the daemon's verbs (ctl_verbs.c) ---- */
 struct ctl_daemon {

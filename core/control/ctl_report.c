@@ -66,7 +66,7 @@ static void end(struct adit_report *r)
         r->depth--;
 }
 
-static json_t *text_of(const char *p, size_t len)
+json_t *ctl_text(const char *p, size_t len)
 {
     json_t *s = json_stringn(p, len);
     if (s)
@@ -98,7 +98,7 @@ static void put(struct adit_report *r, const char *key, const struct adit_value 
         add_take(r, key, json_boolean(v->v.u));
         break;
     case ADIT_TYPE_STR:
-        add_take(r, key, text_of(v->v.p, v->len));
+        add_take(r, key, ctl_text(v->v.p, v->len));
         break;
     case ADIT_TYPE_ADDR:
         add_take(r, key, json_string(addr_text(&v->v.addr, text)));

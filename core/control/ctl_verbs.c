@@ -26,11 +26,10 @@ static uint64_t started;
 
 /* ---- values ------------------------------------------------------------------ */
 
-/* A string that a peer may have chosen: what is not UTF-8 is shown as such. */
+/* A string that a peer may have chosen. */
 static json_t *text_of(const char *s)
 {
-    json_t *j = json_string(s ? s : "");
-    return j ? j : json_string("(not UTF-8)");
+    return ctl_text(s ? s : "", s ? strlen(s) : 0);
 }
 
 static json_t *addr_of(const struct adit_addr *a, bool host_only)
@@ -148,7 +147,7 @@ static void verb_ports(struct ctl_call *c, json_t *args)
                 json_sprintf("%s-%u..%u", i.name, number, i.ports - 1) :
                 json_sprintf("%s-%u", i.name, number));
             set(o, "tunnel", text_of(i.name));
-            set(o, "state", text_of(!strcmp(plug_state(i.inst), "running") ? "listening" :
+            set(o, "state", text_of(plug_running(i.inst) ? "listening" :
                                     plug_state(i.inst)));
             set(o, "count", num(i.ports - number));
             json_array_append_new(list, o);

@@ -288,7 +288,7 @@ static void make(const struct item *it)
               ADIT_KV_S("type", it->type));
     if (it->section->kind == ADIT_KIND_TUNNEL) {
         ses_tunnel_add(i, &it->tunnel);
-        if (it->tunnel.ports && strcmp(plug_state(i), "running") != 0)
+        if (it->tunnel.ports && !plug_running(i))
             inst_problem("tunnel '%s' does not serve: %s", it->name, plug_last_error(i));
     } else if (plug_inst_start(i)) {
         inst_problem("%s '%s' does not run: %s", kind, it->name, plug_last_error(i));

@@ -264,7 +264,7 @@ void log_event(const char *source, const struct adit_event *ev, const struct adi
     tapping--;
 }
 
-static const char *code_name(int32_t code)
+const char *log_code_name(int32_t code)
 {
     switch (code) {
 #define ADIT_X(name, number, text) case number: return #name;
@@ -281,7 +281,7 @@ int32_t log_fail(const char *source, int32_t code, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    LOG_EVENT(source, &ev_failed, ADIT_KV_S("code", code_name(code)), ADIT_KV_S("text", text));
+    LOG_EVENT(source, &ev_failed, ADIT_KV_S("code", log_code_name(code)), ADIT_KV_S("text", text));
     return code;
 }
 

@@ -21,6 +21,7 @@ void log_event(const char *source, const struct adit_event *ev, const struct adi
 #define LOG_EVENT(source, ev, ...)                                                  \
     log_event((source), (ev), (const struct adit_kv[]){ __VA_ARGS__ },               \
               (uint32_t)(sizeof((const struct adit_kv[]){ __VA_ARGS__ }) / sizeof(struct adit_kv)))
+const char *log_code_name(int32_t code);        /* "ADIT_ENOENT"; "0": no code of ours */
 int32_t log_fail(const char *source, int32_t code, const char *fmt, ...) ADIT_PRINTF(3, 4);
 void log_debug(const char *source, const char *fmt, ...) ADIT_PRINTF(2, 3);
 uint32_t log_allow(const struct adit_event *ev, uint32_t per_minute);

@@ -168,6 +168,7 @@ struct plug_inst *plug_inst_new(const struct plug_face *f, const char *name,
     }
     i->face = f;
     adit_list_init(&i->verbs);
+    adit_list_init(&i->overdue);
     memcpy(i->name, name, len);
     snprintf(i->source, sizeof i->source, "%s/%s", kind, name);
     if (conf_make(f, conf, skip, NULL, &i->conf, &i->conf_mem)) {
@@ -271,6 +272,17 @@ struct plug_inst *plug_inst_find(uint32_t kind, const char *name)
 {
     for (struct plug_inst *i = NULL; (i = plug_inst_next(i));)
         if (i->self.kind == kind && !strcmp(i->name, name))
+            return i;
+    return NULL;
+}
+
+bool plug_running(const struct plug_inst *i) { return i->state == INST_RUNNING; }
+
+struct plug_inst *plug_running_next(uint32_t kind, struct plug_inst *after)
+{
+    struct plug_inst *i = after;
+    while ((i = plug_inst_next(i)))
+        if (i->self.kind == kind && plug_running(i))
             return i;
     return NULL;
 }

@@ -68,6 +68,9 @@ int32_t plug_inst_reload(struct plug_inst *i, const struct conf_node *conf,
                          const char *const *skip, const char **option);
 struct plug_inst *plug_inst_next(struct plug_inst *i);  /* NULL: the first; in configuration order */
 struct plug_inst *plug_inst_find(uint32_t kind, const char *name);
+/* The next running one of a kind; NULL: the first, and no more. */
+struct plug_inst *plug_running_next(uint32_t kind, struct plug_inst *after);
+bool plug_running(const struct plug_inst *i);
 struct adit_self *plug_self(struct plug_inst *i);
 struct plug_inst *plug_of(struct adit_self *self);
 const struct plug_face *plug_inst_face(const struct plug_inst *i);

@@ -72,7 +72,8 @@ struct plug_inst {
     uint64_t *counters;
     struct adit_node verbs;
     struct plug_stat stat;
-    uint32_t overdue;           /* requests that ended without the plugin's answer */
+    struct adit_node overdue;   /* requests that ended without the plugin's answer, oldest first */
+    uint32_t overdue_count;
 };
 
 #define PLUG_KIND_ROWS (ADIT_KIND_OBSERVER + 1)

@@ -20,7 +20,7 @@ ADIT_EVENT(ev_timeout, "plugin.request.timeout", ADIT_LOG_WARN,
 enum { REQ_FREE, REQ_OPEN, REQ_OVERDUE };
 
 struct req {
-    struct adit_node node;      /* OVERDUE: in the order of their end */
+    struct adit_node node;      /* OVERDUE: of its instance */
     uint32_t index, generation; /* the number is both */
     uint32_t state;
     struct plug_inst *inst;
@@ -34,7 +34,6 @@ struct req {
 static struct req **reqs;
 static uint32_t req_count;
 static struct req *req_free;
-static struct adit_node overdue = { &overdue, &overdue };
 
 static adit_request number_of(const struct req *r)
 {
@@ -55,7 +54,7 @@ static void release(struct req *r)
 {
     if (r->state == REQ_OVERDUE) {
         adit_list_del(&r->node);
-        r->inst->overdue--;
+        r->inst->overdue_count--;
     }
     r->state = REQ_FREE;
     r->inst = NULL;
@@ -67,16 +66,9 @@ static void become_overdue(struct req *r)
 {
     loop_timer_stop(r->timer);
     r->state = REQ_OVERDUE;
-    adit_list_add(&overdue, &r->node);
-    if (r->inst->overdue++ < OVERDUE_MAX)
-        return;
-    ADIT_LIST_EACH(n, &overdue) {
-        struct req *old = ADIT_OF(n, struct req, node);
-        if (old->inst == r->inst) {
-            release(old);
-            break;
-        }
-    }
+    adit_list_add(&r->inst->overdue, &r->node);
+    if (r->inst->overdue_count++ >= OVERDUE_MAX)
+        release(ADIT_OF(r->inst->overdue.next, struct req, node));
 }
 
 /* Tells the plugin that nobody cares any more; its answer is still due. */
@@ -180,9 +172,8 @@ void plug_requests_forget(struct plug_inst *i)
     for (uint32_t n = 0; n < req_count; n++)
         if (reqs[n]->inst == i && reqs[n]->state == REQ_OPEN)
             end_early(reqs[n], ADIT_ECANCELED);
-    for (uint32_t n = 0; n < req_count; n++)
-        if (reqs[n]->inst == i && reqs[n]->state == REQ_OVERDUE)
-            release(reqs[n]);
+    while (!adit_list_empty(&i->overdue))
+        release(ADIT_OF(i->overdue.next, struct req, node));
 }
 
 void plug_requests_fini(void)
@@ -195,7 +186,6 @@ void plug_requests_fini(void)
     reqs = NULL;
     req_count = 0;
     req_free = NULL;
-    adit_list_init(&overdue);
 }
 
 uint32_t plug_requests_open(const struct plug_inst *i)

@@ -108,10 +108,8 @@ static void ask_pool(struct ses *s, struct plug_inst *after)
     struct plug_inst *i = after;
     if (!after)
         s->chain_cause = ADIT_CAUSE_NO_POOL;
-    while ((i = plug_inst_next(i))) {
+    while ((i = plug_running_next(ADIT_KIND_POOL, i))) {
         struct adit_self *self = plug_self(i);
-        if (self->kind != ADIT_KIND_POOL || strcmp(plug_state(i), "running") != 0)
-            continue;
         if (named && !wanted && strcmp(named, self->name) != 0)
             continue;
         const struct adit_pool *vt = plug_vtable(i);

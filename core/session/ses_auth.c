@@ -22,20 +22,10 @@ ADIT_EVENT(ev_accepted, "session.accepted", ADIT_LOG_INFO,
 static void ask_auth(struct ses *s, struct plug_inst *after);
 static void ask_policy(struct ses *s, struct plug_inst *after);
 
-/* The instances of a kind in configuration order, running ones only. */
-static struct plug_inst *next_of(uint32_t kind, struct plug_inst *after)
-{
-    struct plug_inst *i = after;
-    while ((i = plug_inst_next(i)))
-        if (plug_self(i)->kind == kind && !strcmp(plug_state(i), "running"))
-            return i;
-    return NULL;
-}
-
 uint32_t ses_auth_methods(void)
 {
     uint32_t judged = 0;
-    for (struct plug_inst *i = NULL; (i = next_of(ADIT_KIND_AUTH, i));)
+    for (struct plug_inst *i = NULL; (i = plug_running_next(ADIT_KIND_AUTH, i));)
         judged |= ((const struct adit_auth *)plug_vtable(i))->methods;
     return ses_conf_get()->auth & judged;
 }
@@ -224,7 +214,7 @@ static void ask_auth(struct ses *s, struct plug_inst *after)
 {
     uint32_t method = s->query->q.method;
     struct plug_inst *i = after;
-    while ((i = next_of(ADIT_KIND_AUTH, i))) {
+    while ((i = plug_running_next(ADIT_KIND_AUTH, i))) {
         const struct adit_auth *vt = plug_vtable(i);
         /* a change of password is offered to whoever judged the password */
         if (!(vt->methods & method))
@@ -332,7 +322,7 @@ static void ask_policy(struct ses *s, struct plug_inst *after)
         s->policy[0] = '\0';
         s->refused[0] = '\0';
     }
-    while ((i = next_of(ADIT_KIND_POLICY, i))) {
+    while ((i = plug_running_next(ADIT_KIND_POLICY, i))) {
         const struct adit_policy *vt = plug_vtable(i);
         s->asking = i;
         adit_request req;

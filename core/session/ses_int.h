@@ -17,10 +17,10 @@ struct ses_tunnel {
     struct adit_node node;
     struct plug_inst *inst;
     struct ses_tunnel_conf conf;
-    char name[64];
+    const char *name;           /* the instance's */
     uint32_t used, up;          /* calls; those whose session is up */
     uint64_t refused;
-    bool started, by_protocol;  /* by_protocol: encryption is not configured */
+    bool by_protocol;           /* encryption is not configured */
 };
 
 /* An AUTH_QUERY, copied: the chain of authenticators may take its time. */

@@ -97,14 +97,11 @@ static void account(struct ses *s, enum account what)
     }
     ses_put_u(s, ADIT_ATTR_DURATION, loop_now() - s->up_ms);
     ses_put_u(s, ADIT_ATTR_CAUSE, s->cause);
-    for (struct plug_inst *i = plug_inst_next(NULL); i; i = plug_inst_next(i)) {
-        struct adit_self *self = plug_self(i);
-        if (self->kind != ADIT_KIND_ACCOUNTING)
-            continue;
+    for (struct plug_inst *i = NULL; (i = plug_running_next(ADIT_KIND_ACCOUNTING, i));) {
         const struct adit_accounting *vt = plug_vtable(i);
         void (*verb)(struct adit_self *, const struct adit_attrs *) =
             what == BEGIN ? vt->begin : what == INTERIM ? vt->interim : vt->end;
-        verb(self, s->attrs);
+        PLUG_CALL(i, "account", verb(plug_self(i), s->attrs));
     }
 }
 

@@ -115,17 +115,10 @@ const char *ses_method_name(uint32_t method)
 /* Turns the tunnel on or off as its number of ports says. */
 static int32_t follow(struct ses_tunnel *t)
 {
-    bool want = t->conf.ports > 0;
-    if (want == t->started)
-        return 0;
-    if (!want) {
-        plug_inst_stop(t->inst);
-        t->started = false;
-        return 0;
-    }
-    int32_t rc = plug_inst_start(t->inst);
-    t->started = rc == 0;
-    return rc;
+    if (t->conf.ports)
+        return plug_inst_start(t->inst);        /* nothing happens to one that runs */
+    plug_inst_stop(t->inst);
+    return 0;
 }
 
 static void take(struct ses_tunnel *t, const struct ses_tunnel_conf *c)
@@ -143,7 +136,7 @@ struct ses_tunnel *ses_tunnel_add(struct plug_inst *inst, const struct ses_tunne
     if (!t)
         return NULL;
     t->inst = inst;
-    snprintf(t->name, sizeof t->name, "%s", plug_self(inst)->name);
+    t->name = plug_self(inst)->name;
     take(t, c);
     adit_list_add(&tunnels, &t->node);
     follow(t);                  /* a failure is shown by `adit status`; the rest runs on */

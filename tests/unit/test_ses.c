@@ -361,6 +361,39 @@ START_TEST(a_second_answer_changes_nothing)
 }
 END_TEST
 
+static void unheard(void *u, int32_t status, const void *answer)
+{
+    (void)u;
+    (void)answer;
+    ck_assert_int_eq(status, ADIT_ECANCELED);
+}
+
+/* What a plugin never answered is remembered, so that a late answer is told from
+ * nonsense: but not without an end. */
+START_TEST(the_oldest_of_too_many_unanswered_is_forgotten)
+{
+    enum { N = 5000 };
+    static adit_request req[N];
+    house(PLAIN);
+    for (uint32_t i = 0; i < N; i++) {
+        ck_assert_int_eq(plug_ask(a->inst, 1000, unheard, NULL, &req[i]), 0);
+        plug_ask_cancel(req[i]);
+    }
+    ck_assert_uint_eq(a->cancelled, N);
+    a->req = req[0];
+    rig_answer(a);
+    ck_assert_uint_eq(plug_inst_stat(a->inst)->faults, 1);
+    a->req = req[N - 1];
+    rig_answer(a);
+    a->req = req[N - 4000];
+    rig_answer(a);
+    ck_assert_uint_eq(plug_inst_stat(a->inst)->late, 2);
+    ck_assert_uint_eq(plug_inst_stat(a->inst)->faults, 1);
+    rig.log[0] = '\0';
+    rig_close();
+}
+END_TEST
+
 START_TEST(an_answer_after_the_hangup_is_late)
 {
     struct stub **who[] = { &a, &p, &l };
@@ -1014,7 +1047,7 @@ static Suite *suite(void)
         a_login_goes_up_the_ladder_and_down_again, authenticators_and_pools_are_asked_in_order,
         what_does_not_run_is_passed_over, the_peer_hears_of_success_after_the_policy,
         the_first_cause_wins, one_that_never_answers_is_passed_over_in_time,
-        a_second_answer_changes_nothing, an_answer_after_the_hangup_is_late,
+        a_second_answer_changes_nothing, the_oldest_of_too_many_unanswered_is_forgotten, an_answer_after_the_hangup_is_late,
         an_instance_may_go_at_any_time, ports_run_out_and_change_while_in_use,
         half_open_calls_are_limited, an_account_has_as_many_sessions_as_it_may,
         the_session_limit_counts_logins_under_way, M9_the_same_user_takes_its_address_over,
