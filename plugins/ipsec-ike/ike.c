@@ -370,6 +370,7 @@ bool ike_work(struct ike *k, struct ike_work *w, struct ike_auth *auth, uint32_t
         w->auth = ike_auth_hold(auth);
     w->steps = steps;
     w->out = true;
+    w->ok = false;              /* a job that was never run has failed */
     adit_list_add(&k->works, &w->node);
     if (k->ops->work(k->u, &w->job))
         return true;

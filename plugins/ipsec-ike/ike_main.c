@@ -1018,7 +1018,7 @@ void ike_main_rx(struct ike_sa *sa, struct ike_rx *rx)
     if (rx->digest == sa->last_rx) {
         IKE_COUNT(k, RX_DUP);
         if (!sa->initiator && !busy)
-            ike_repeat(sa, &sa->sent, rx->path);
+            ike_repeat(sa, &sa->sent, sa->state == IKE_S_UP ? sa->path : rx->path);
         return;
     }
     if (busy || sa->state == IKE_S_UP) {

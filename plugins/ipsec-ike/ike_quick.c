@@ -991,7 +991,7 @@ static void rx_next(struct ike_quick *q, struct ike_rx *rx)
     if (rx->digest == q->last_rx) {
         IKE_COUNT(k, RX_DUP);
         if (!q->w.out)
-            ike_repeat(sa, &q->sent, rx->path);
+            ike_repeat(sa, &q->sent, sa->path);
         return;
     }
     if (q->w.out) {

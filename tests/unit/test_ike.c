@@ -487,6 +487,37 @@ START_TEST(both_call_at_once)
 }
 END_TEST
 
+/* Rows by address and by identity, and a default: who calls is not known when
+ * the key is needed, and the one that fits must fit the row. */
+START_TEST(several_keys)
+{
+    static struct rig r;
+    struct ike_psk_conf rows[] = {
+        { .identity = "alice.example.org", .secret = "of alice" },
+        { .identity = "10.0.1.2", .secret = "of bob" },
+        { .address = rig_ip(0x0a000103), .secret = "of carol" },
+    };
+    struct ike_auth_conf server = { .psk = "of all", .psks = { rows, 3, sizeof rows[0] } };
+    struct ike_auth_conf alice = { .psk = "of alice", .identity = "alice.example.org" };
+    rig_init(&r, &(struct rig_setup){ .auth = { &alice, &server }, .psk = { NULL, NULL, "of bob", "of carol" } });
+    struct rig_call *c[3] = { rig_dial(&r, 0), rig_dial(&r, 2), rig_dial(&r, 3) };
+    rig_run(&r, 3000);
+    for (int i = 0; i < 3; i++)
+        ck_assert_msg(c[i]->a != NULL, "%d: %s", i, c[i]->why);
+    rig_fini(&r);
+    /* alice's key with bob's name is nobody's; the default is for those without a row */
+    struct ike_auth_conf mallory = { .psk = "of alice", .identity = "bob.example.org" };
+    rig_init(&r, &(struct rig_setup){ .auth = { &mallory, &server }, .psk = { NULL, NULL, "of all" } });
+    c[0] = rig_dial(&r, 0);
+    c[1] = rig_dial(&r, 2);
+    rig_run(&r, 60000);
+    ck_assert(c[0]->over && !c[0]->a);
+    ck_assert_int_eq(c[0]->code, ADIT_EAUTH);
+    ck_assert_uint_ge(r.end[1].said[IKE_SAY_WRONG_KEY], 1);
+    rig_fini(&r);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     const TTest *const tests[] = {
@@ -496,7 +527,7 @@ static Suite *suite(void)
         wrong_key, no_proposal, no_esp_proposal, no_answer, port_4500_is_closed,
         nobody_listens_behind_the_selector,
         calls_share_phase_1_and_survive_a_restart_of_the_peer, W2_two_clients_behind_one_nat,
-        initial_contact, both_call_at_once, NULL };
+        initial_contact, both_call_at_once, several_keys, NULL };
     return unit_suite("ike", tests);
 }
 

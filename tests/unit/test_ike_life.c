@@ -438,6 +438,22 @@ START_TEST(a_failed_rekey_is_tried_again)
 }
 END_TEST
 
+/* A limit of bytes: another pair before it is reached. */
+START_TEST(W7_bytes_are_used_up)
+{
+    static struct rig r;
+    struct flow f = { 0, 100 };
+    rig_init(&r, &(struct rig_setup){ .psk = { "s", "s" } });
+    r.end[0].ike->conf.esp_life_bytes = 100000;
+    rig_dial(&r, 0);
+    rig_run(&r, 2000);
+    flow_for(&r, &f, 600000, &r.end[0], &r.end[1]);
+    flow_check(&r, &f, &r.end[0], &r.end[1]);
+    ck_assert_uint_ge(r.end[0].counters[IKE_N_REKEYS], 4);
+    rig_fini(&r);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     const TTest *const tests[] = {
@@ -446,7 +462,7 @@ static Suite *suite(void)
         W8_delete_in_any_order, deletes_in_clear_are_ignored, W23_goodbyes_are_lost_or_doubled,
         M9_a_dead_peer_is_found, no_question_while_esp_flows, W3_a_peer_without_dpd_is_not_asked,
         nat_keepalives, a_nat_rebinds, W7_an_idle_pair_goes_and_another_comes,
-        M6_the_shorter_lifetime_counts, a_failed_rekey_is_tried_again, NULL };
+        M6_the_shorter_lifetime_counts, a_failed_rekey_is_tried_again, W7_bytes_are_used_up, NULL };
     return unit_suite("ike-life", tests);
 }
 

@@ -604,6 +604,45 @@ START_TEST(every_default_proposal)
 }
 END_TEST
 
+/* ---- older ways through a NAT ------------------------------------------------------------------------ */
+
+static uint32_t hidden, drafts;
+static void hide(struct rig *r, const struct rig_pkt *k)
+{
+    static struct ike_msg m;
+    (void)r;
+    if (k->kind != RIG_IKE || ike_msg_parse(&m, k->p, k->len) != IKE_MSG_OK)
+        return;
+    for (uint32_t i = 0; i < m.count; i++) {
+        drafts += m.p[i].type == IKE_P_NAT_D_DRAFT;
+        if (m.p[i].type == IKE_P_VID && (ike_vid_of(&m.p[i]) & hidden))
+            ((uint8_t *)(uintptr_t)m.p[i].body)[0] ^= 0x55;     /* an unknown one now */
+    }
+}
+
+START_TEST(W9_drafts_of_nat_traversal)
+{
+    static const uint32_t all[] = { IKE_V_RFC3947, IKE_V_NAT_03, IKE_V_NAT_02N, IKE_V_NAT_02 };
+    hidden = 0;
+    for (uint32_t i = 0; i < 5; i++) {
+        static struct rig r;
+        drafts = 0;
+        rig_init(&r, &(struct rig_setup){ .psk = { "s", "s" }, .nat_clients = true });
+        r.tap = hide;
+        struct rig_call *c = rig_dial(&r, 0);
+        rig_run(&r, 3000);
+        r.tap = NULL;
+        ck_assert_msg((c->a != NULL) == (i < 4), "%u: %s", i, c->why);
+        ck_assert_uint_eq(drafts, i && i < 4 ? 4 : 0);
+        if (c->a)
+            rig_talk(&r, &r.end[0], &r.end[1]);
+        rig_fini(&r);
+        if (i < 4)
+            hidden |= all[i];
+    }
+}
+END_TEST
+
 static Suite *suite(void)
 {
     const TTest *const tests[] = {
@@ -612,7 +651,7 @@ static Suite *suite(void)
         several_proposals_and_anded_ones, M8_any_port_of_the_peers, W9_private_addresses_and_names,
         selectors_absent_or_of_something_else, the_commit_bit_is_answered_with_connected,
         message_ids_are_used_once, A11_sha256_cut_to_96_bits, pfs_as_the_peer_wants,
-        every_default_proposal, NULL };
+        every_default_proposal, W9_drafts_of_nat_traversal, NULL };
     return unit_suite("ike-peers", tests);
 }
 
