@@ -22,6 +22,7 @@
 #include <adit/bytes.h>
 #include "base/addr.h"
 #include "config/conf.h"
+#include "setup_ipsec.h"
 #include "user_cmd.h"
 
 #define SOCKET_MAX 107          /* bytes of a Unix socket's name */
@@ -31,7 +32,10 @@ enum { MSCHAPV2 = 1, EAP_MSCHAPV2 = 2, CHAP = 4, PAP = 8 };
 
 struct setup {
     const char *output, *interface, *listen, *socket;
-    bool pptp, l2tp, clear_l2tp, force;
+    bool pptp, l2tp, ipsec;     /* l2tp: clear, with clear_l2tp */
+    bool tunnels_given, clear_l2tp, force;
+    struct setup_ipsec keys;
+    char *psk;                  /* wiped when written */
     struct adit_range range;
     bool have_range;
     struct adit_addr server, dns[2], wins[2], *routes;
@@ -46,7 +50,10 @@ static const char usage[] =
     "  --output DIR           where the files go (" ADIT_CONF_DIR ")\n"
     "  --interface IF         the internet interface: listen on its address\n"
     "  --listen ADDR          listen on this address instead (default: every address)\n"
-    "  --tunnels pptp,l2tp    what to serve (default: both)\n"
+    "  --tunnels LIST         of pptp, l2tp-ipsec, l2tp (default: pptp,l2tp-ipsec)\n"
+    "  --psk SECRET           the pre-shared key of L2TP/IPsec clients (default: one is made)\n"
+    "  --psk-file FILE        the key is in this file\n"
+    "  --certificate FILE --key FILE --ca FILE    L2TP/IPsec clients with certificates (PEM)\n"
     "  --range A-B            addresses for clients\n"
     "  --server-address A     our address inside the tunnels (default: the one before the range)\n"
     "  --dns A,B              DNS servers for clients\n"
@@ -113,14 +120,17 @@ static int range(struct setup *s, const char *option, const char *text)
 
 static int tunnels(struct setup *s, char *text)
 {
-    s->pptp = s->l2tp = false;
+    s->pptp = s->l2tp = s->ipsec = false;
+    s->tunnels_given = true;
     for (char *one; (one = word(&text));) {
         if (!strcmp(one, "pptp"))
             s->pptp = true;
         else if (!strcmp(one, "l2tp"))
             s->l2tp = true;
+        else if (!strcmp(one, "l2tp-ipsec"))
+            s->ipsec = true;
         else
-            return complain("--tunnels %s: it is pptp, l2tp or both: pptp,l2tp", one);
+            return complain("--tunnels %s: it is a list of pptp, l2tp-ipsec and l2tp", one);
     }
     return 0;
 }
@@ -175,7 +185,7 @@ static int route(struct setup *s, const char *text)
 static int options(struct setup *s, int argc, char **argv)
 {
     enum { OUTPUT = 1, INTERFACE, LISTEN, TUNNELS, RANGE, SERVER, DNS, WINS, USER, AUTH, CLEAR,
-           ROUTE, SOCKET, FORCE, HELP };
+           ROUTE, SOCKET, FORCE, PSK, PSK_FILE, CERTIFICATE, KEY, CA, HELP };
     static const struct option longs[] = {
         { "output", 1, NULL, OUTPUT },   { "interface", 1, NULL, INTERFACE },
         { "listen", 1, NULL, LISTEN },   { "tunnels", 1, NULL, TUNNELS },
@@ -184,7 +194,9 @@ static int options(struct setup *s, int argc, char **argv)
         { "user", 1, NULL, USER },       { "auth", 1, NULL, AUTH },
         { "allow-clear-l2tp", 0, NULL, CLEAR }, { "route", 1, NULL, ROUTE },
         { "control-socket", 1, NULL, SOCKET }, { "force", 0, NULL, FORCE },
-        { "help", 0, NULL, HELP },       { NULL, 0, NULL, 0 },
+        { "psk", 1, NULL, PSK },         { "psk-file", 1, NULL, PSK_FILE },
+        { "certificate", 1, NULL, CERTIFICATE }, { "key", 1, NULL, KEY },
+        { "ca", 1, NULL, CA },           { "help", 0, NULL, HELP },       { NULL, 0, NULL, 0 },
     };
     int o, rc = 0;
     optind = 1;
@@ -196,6 +208,15 @@ static int options(struct setup *s, int argc, char **argv)
         case SOCKET:    s->socket = optarg; break;
         case CLEAR:     s->clear_l2tp = true; break;
         case FORCE:     s->force = true; break;
+        case PSK:
+            free(s->psk);
+            s->keys.psk = s->psk = strdup(optarg);
+            memset(optarg, '*', strlen(optarg));        /* ps shows it no longer */
+            break;
+        case PSK_FILE:  s->keys.psk_file = optarg; break;
+        case CERTIFICATE: s->keys.certificate = optarg; break;
+        case KEY:       s->keys.key = optarg; break;
+        case CA:        s->keys.ca = optarg; break;
         case TUNNELS:   rc = tunnels(s, optarg); break;
         case AUTH:      rc = auth(s, optarg); break;
         case USER:
@@ -288,6 +309,33 @@ static void ask_account(struct setup *s)
     free(name);
 }
 
+/* What L2TP/IPsec clients prove themselves with. */
+static int ask_keys(struct setup *s)
+{
+    for (;;) {
+        char *a, psk[300] = "";
+        s->keys = (struct setup_ipsec){ 0 };
+        free(s->psk);
+        s->psk = NULL;
+        fflush(stdout);
+        if (!user_secret_read(STDIN_FILENO, "Pre-shared key of L2TP clients (empty: a strong one is made): ",
+                              psk, sizeof psk))
+            return 1;
+        if (*psk)
+            s->keys.psk = s->psk = strdup(psk);
+        bytes_wipe(psk, sizeof psk);
+        if (!(a = answer("Server certificate for clients with certificates (PEM file; empty: none)", "")))
+            return 1;
+        if (*a) {
+            s->keys.certificate = a;
+            s->keys.key = answer("  Its private key (PEM file)", NULL);
+            s->keys.ca = answer("  Authority of the clients' certificates (PEM file)", NULL);
+        }
+        if (gave_up || !setup_ipsec_check(&s->keys))
+            return gave_up;
+    }
+}
+
 static int wizard(struct setup *s)
 {
     char *a, at[ADDR_TEXT];
@@ -307,13 +355,15 @@ static int wizard(struct setup *s)
             break;
     }
     for (;;) {
-        if (!(a = answer("Serve which tunnels", "pptp,l2tp")))
+        if (!(a = answer("Serve which tunnels", "pptp,l2tp-ipsec")))
             return 1;
         if (!tunnels(s, a))
             break;
     }
     if (s->l2tp)
         s->clear_l2tp = yes("Allow L2TP without IPsec (only in a network that you trust)", false);
+    if ((s->ipsec || (s->l2tp && !s->clear_l2tp)) && ask_keys(s))
+        return 1;
     for (;;) {
         if (!(a = answer("Addresses for clients, FIRST-LAST", "10.99.0.2-10.99.0.254")))
             return 1;
@@ -422,12 +472,14 @@ static bool write_conf(const struct setup *s, FILE *f, const char *listen, const
     if (s->pptp)
         fprintf(f, "  # PPTP is kept for old clients; its encryption (MPPE) is weak, and required here\n"
                    "  - type: pptp\n    listen: [\"%s:1723\"]\n    ports: 128\n", listen);
-    if (s->l2tp)
+    if (s->l2tp || s->ipsec)
         fprintf(f, "  - type: l2tp\n    listen: [\"%s:1701\"]\n    ports: 128\n%s"
                    "    require-security: %s\n", listen,
                 s->clear_l2tp ? "    # without IPsec everybody on the way can read the packets\n" :
                                 "    # only calls that came through IPsec are served\n",
                 s->clear_l2tp ? "no" : "yes");
+    if (s->ipsec)
+        good = setup_ipsec_section(&s->keys, f, listen) && good;
     fputs("\nauth:\n  # accounts: adit user list|add|passwd|set|del\n"
           "  - type: local\n    file: users.yaml\n", f);
     fprintf(f, "\npools:\n  - type: range\n    ranges: [\"%s-%s\"]\n    server-address: %s\n",
@@ -437,22 +489,6 @@ static bool write_conf(const struct setup *s, FILE *f, const char *listen, const
           "  # 'dial-in: allow' or 'deny' goes before the policy's permission.\n"
           "  - type: access\n    policies:\n      - name: default\n        permission: deny\n", f);
     return good;
-}
-
-/* A new file with the mode; refuses to replace one unless forced. */
-static FILE *create(const char *path, bool force)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (force ? O_TRUNC : O_EXCL),
-                  0600);
-    if (fd < 0) {
-        if (errno == EEXIST)
-            complain("%s is there already; --force replaces it", path);
-        else
-            complain("%s: %s", path, strerror(errno));
-        return NULL;
-    }
-    fchmod(fd, 0600);
-    return fdopen(fd, "w");
 }
 
 static int listen_text(const struct setup *s, char out[ADDR_TEXT])
@@ -465,7 +501,7 @@ static int listen_text(const struct setup *s, char out[ADDR_TEXT])
     if (conf_parse_addr(s->listen, &a) || !a.family || a.port)
         return complain("--listen %s: not an address", s->listen);
     if (a.family == ADIT_AF_IPV6 && s->pptp)
-        return complain("--listen %s: PPTP is IPv4 only; with --tunnels l2tp it can be IPv6", s->listen);
+        return complain("--listen %s: PPTP is IPv4 only; with --tunnels l2tp-ipsec it can be IPv6", s->listen);
     snprintf(host, sizeof host, "%s", addr_text_host(&a, out));
     if (a.family == ADIT_AF_IPV6)
         snprintf(out, ADDR_TEXT, "[%s]", host);
@@ -483,7 +519,7 @@ static uint64_t client_count(const struct setup *s)
 /* The accounts first: what is wrong with them is found before anything is replaced.
  * A file of accounts that is there stays, unless it is to be replaced. */
 static int write_files(struct setup *s, const char *conf, const char *users, const char *state,
-                       const char *listen)
+                       const char *listen, const char *dir)
 {
     bool have_users = access(users, F_OK) == 0;
     if (have_users && !s->force && s->user_count)
@@ -494,7 +530,12 @@ static int write_files(struct setup *s, const char *conf, const char *users, con
     if ((!have_users || s->force) &&
         setup_users(users, (const char *const *)s->users, s->user_count, (s->auth & CHAP) != 0))
         return 1;
-    FILE *f = create(conf, s->force);
+    if (s->ipsec && setup_ipsec_files(&s->keys, dir, s->force)) {
+        if (!have_users)
+            unlink(users);
+        return 1;
+    }
+    FILE *f = setup_create(conf, s->force);
     bool good = f && write_conf(s, f, listen, state);
     if (f && !good)
         complain("the name of a file is no text that YAML can hold");
@@ -520,15 +561,23 @@ static int write_all(struct setup *s)
         return 1;
     int rc = asprintf(&conf, "%s/aditd.yaml", dir) < 0 || asprintf(&users, "%s/users.yaml", dir) < 0 ||
              asprintf(&state, "%s/state", dir) < 0 ? complain("out of memory") :
-             write_files(s, conf, users, state, listen);
+             write_files(s, conf, users, state, listen, dir);
     uint64_t count = client_count(s);
     if (!rc && adit_options.json) {
-        rc = json_take(json_pack("{s:s, s:s, s:I, s:i}", "config", conf, "users", users,
-                                 "addresses", (json_int_t)count, "accounts", (int)s->user_count));
+        json_t *o = json_pack("{s:s, s:s, s:I, s:i}", "config", conf, "users", users,
+                              "addresses", (json_int_t)count, "accounts", (int)s->user_count);
+        if (*s->keys.psk_at)
+            json_object_set_new(o, "psk_file", json_string(s->keys.psk_at));
+        if (*s->keys.generated)
+            json_object_set_new(o, "psk", json_string(s->keys.generated));
+        rc = json_take(o);
     } else if (!rc) {
         printf("%s\n%s\nwritten: %llu address%s for clients, %u account%s.\n", conf, users,
                (unsigned long long)count, count == 1 ? "" : "es", s->user_count,
                s->user_count == 1 ? "" : "s");
+        if (*s->keys.generated)
+            printf("Pre-shared key for L2TP/IPsec clients: %s\n(kept in %s)\n", s->keys.generated,
+                   s->keys.psk_at);
         printf("Start it: aditd --config %s --foreground\n", conf);
         if (!s->user_count)
             puts("Nobody may connect yet: adit user add NAME --allow");
@@ -559,10 +608,33 @@ static int complete_socket(struct setup *s)
     return 0;
 }
 
+/* Which tunnels: L2TP goes through IPsec unless clear was asked for. */
+static int complete_tunnels(struct setup *s)
+{
+    bool keys = setup_ipsec_given(&s->keys);
+    if (!s->tunnels_given) {
+        s->pptp = true;
+        s->l2tp = s->clear_l2tp;
+        s->ipsec = !s->clear_l2tp || keys;
+    }
+    if (s->clear_l2tp && !s->l2tp) {
+        s->clear_l2tp = false;
+        if (!adit_options.json)
+            fputs("adit: note: --allow-clear-l2tp does nothing: --tunnels has no l2tp\n", stderr);
+    }
+    if (s->l2tp && (!s->clear_l2tp || keys))
+        s->ipsec = true;
+    if (keys && !s->ipsec)
+        return complain("keys and certificates are for L2TP/IPsec; add l2tp-ipsec to --tunnels");
+    return setup_ipsec_check(&s->keys);
+}
+
 /* What was not said, and what does not fit together. */
 static int complete(struct setup *s)
 {
     char text[64];
+    if (complete_tunnels(s))
+        return 1;
     if (!s->have_range)
         return complain("--range FIRST-LAST is needed: the addresses that clients get");
     if (!s->server.family) {
@@ -572,11 +644,8 @@ static int complete(struct setup *s)
     }
     if (!client_count(s))
         return complain("--range: its only address is the server's own; none is left for clients");
-    if (s->l2tp && !s->clear_l2tp && !s->pptp && !adit_options.json)
-        fputs("adit: note: L2TP is served through IPsec only, as it should be; without an IPsec "
-              "plugin nobody can connect (--allow-clear-l2tp serves it clear)\n", stderr);
     if (s->pptp && !(s->auth & (MSCHAPV2 | EAP_MSCHAPV2))) {
-        if (!s->l2tp)
+        if (!s->l2tp && !s->ipsec)
             return complain("--auth %s has no method that makes keys, which PPTP's encryption "
                             "needs; add mschapv2", auth_text(s, text));
         if (!adit_options.json)
@@ -588,7 +657,7 @@ static int complete(struct setup *s)
 
 int cmd_setup(int argc, char **argv)
 {
-    struct setup s = { .output = ADIT_CONF_DIR, .pptp = true, .l2tp = true, .auth = MSCHAPV2 };
+    struct setup s = { .output = ADIT_CONF_DIR, .auth = MSCHAPV2 };
     int rc;
     if (argc == 1 && isatty(STDIN_FILENO))
         rc = wizard(&s);
@@ -602,6 +671,10 @@ int cmd_setup(int argc, char **argv)
         bytes_wipe(s.users[i], strlen(s.users[i]));
         free(s.users[i]);
     }
+    if (s.psk)
+        bytes_wipe(s.psk, strlen(s.psk));
+    bytes_wipe(s.keys.generated, sizeof s.keys.generated);
+    free(s.psk);
     free(s.users);
     free(s.routes);
     return rc;
