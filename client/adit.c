@@ -28,6 +28,7 @@ static const struct command {
     { "policy", cmd_policy, "policy explain: which policy would decide, and why" },
     { "pools", cmd_pools, "address pools: size, leased, free" },
     { "plugins", cmd_plugins, "plugin files, faces, instances, last errors" },
+    { "ipsec", cmd_ipsec, "IPsec peers and associations; rekey, drop, export-wireshark" },
     { "log", cmd_log, "what happened; --follow" },
     { "reload", cmd_reload, "read the configuration again; sessions stay" },
     { "stop", cmd_stop, "end all sessions and the daemon" },

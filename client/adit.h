@@ -25,6 +25,7 @@ int cmd_policies(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
 int cmd_pools(int argc, char **argv);
 int cmd_plugins(int argc, char **argv);
+int cmd_ipsec(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 int cmd_reload(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
