@@ -2,7 +2,7 @@
 # without.sh - the core has no tunnel, authenticator, pool or policy of its own (row P1):
 # the daemon runs with each plugin's file taken away, and lacks that feature alone.
 . "$(dirname "$0")/lib.sh"
-conf || exit 1
+conf --psk not-so-short-a-key || exit 1
 mkdir "$work/away"
 for so in "$work"/plugins/*.so; do
     name=$(basename "$so" .so)
@@ -10,7 +10,7 @@ for so in "$work"/plugins/*.so; do
     t "without $name it serves" start
     t "without $name it is degraded and says why" json 'j["state"]=="degraded" and any("no plugin offers" in w for w in j["why"])' status
     case $name in
-    tunnel-pptp) t "without $name L2TP is served" load --sessions 2 --ping 1 ;;
+    tunnel-pptp|ipsec-ike) t "without $name clear L2TP is served" load --sessions 2 --ping 1 ;;
     *) t "without $name nobody gets in" eval '! load --sessions 1' ;;
     esac
     t "without $name --check says so" eval '! srv "$top_builddir/aditd" --check --config "$work/conf/aditd.yaml" 2>"$work/err"; grep -q "no plugin offers" "$work/err"'
