@@ -27,12 +27,13 @@
 
 static struct {
     const char *plugins, *tunnel, *user, *password, *state;
+    const char *psk, *certs, *ike, *esp;        /* L2TP through IPsec */
     struct adit_addr to, local;
     uint32_t mtu, encryption, offload;
 } opt = { .tunnel = "l2tp", .mtu = 1400, .encryption = ADIT_ENC_NONE, .offload = 1,
           .state = "/tmp" };
 
-static struct plug_inst *inst;
+static struct plug_inst *inst, *security;
 static const struct adit_tunnel *vt;
 static void *call;
 static struct ppp *ppp;
@@ -182,9 +183,34 @@ static void on_signal(void *u, int signum)
         loop_stop();
 }
 
+/* What protects the call: an instance of IPsec of our own. */
+static int secure(void)
+{
+    char text[2048];
+    int n = snprintf(text, sizeof text, "x:\n  max-peers: 16\n");
+    if (opt.psk)
+        n += snprintf(text + n, sizeof text - (size_t)n, "  psk: \"%s\"\n", opt.psk);
+    else
+        n += snprintf(text + n, sizeof text - (size_t)n, "  certificate: %s/client.crt\n"
+                      "  key: %s/client.key\n  ca: %s/ca.crt\n", opt.certs, opt.certs, opt.certs);
+    if (opt.ike)
+        n += snprintf(text + n, sizeof text - (size_t)n, "  proposals: [%s]\n", opt.ike);
+    if (opt.esp)
+        n += snprintf(text + n, sizeof text - (size_t)n, "  esp: [%s]\n", opt.esp);
+    struct conf_doc *d = conf_read_text("bench", text, (size_t)n, NULL);
+    const struct plug_face *f = plug_face(ADIT_KIND_SECURITY, "ipsec");
+    if (!d || !f)
+        return log_fail("bench", ADIT_ENOENT, "no plugin offers IPsec");
+    security = plug_inst_new(f, "ipsec", conf_get(conf_root(d), "x"), NULL);
+    if (!security || plug_inst_start(security))
+        return ADIT_ECONF;
+    return path_security(plug_self(security), plug_vtable(security));
+}
+
 static int dial(void)
 {
     char text[256];
+    int rc;
     const char *listen = "0.0.0.0";
     snprintf(text, sizeof text, "x:\n  listen: [\"%s:%s\"]\n%s", listen,
              strcmp(opt.tunnel, "l2tp") ? "1724" : "1702",
@@ -197,7 +223,12 @@ static int dial(void)
     if (!inst || plug_inst_start(inst))
         return ADIT_ECONF;
     vt = plug_vtable(inst);
-    struct adit_dial to = { .size = sizeof to, .to = opt.to, .host_name = "bench" };
+    if ((opt.psk || opt.certs) && (rc = secure()) != 0)
+        return rc;
+    struct adit_dial to = { .size = sizeof to, .to = opt.to, .host_name = "bench",
+                            .require_security = security != NULL };
+    if (security)
+        to.from.port = 1701;    /* what RFC 3193 section 4 expects of an initiator */
     return vt->dial(plug_self(inst), (struct adit_link *)(void *)link_, &to, &call);
 }
 
@@ -207,7 +238,9 @@ int main(int argc, char **argv)
         { "plugins", 1, NULL, 'P' }, { "tunnel", 1, NULL, 't' },   { "to", 1, NULL, 'T' },
         { "user", 1, NULL, 'u' },    { "password", 1, NULL, 'p' }, { "mtu", 1, NULL, 'm' },
         { "mppe", 0, NULL, 'e' },    { "everything", 0, NULL, 'a' }, { "no-offload", 0, NULL, 'o' },
-        { "state", 1, NULL, 's' },   { "debug", 0, NULL, 'd' },      { NULL, 0, NULL, 0 },
+        { "state", 1, NULL, 's' },   { "debug", 0, NULL, 'd' },
+        { "ipsec", 1, NULL, 'K' },   { "ipsec-cert", 1, NULL, 'C' }, { "ike", 1, NULL, 'I' },
+        { "esp", 1, NULL, 'E' },     { NULL, 0, NULL, 0 },
     };
     log_level(ADIT_LOG_WARN);
     for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -222,13 +255,18 @@ int main(int argc, char **argv)
         case 'a': opt.local.family = ADIT_AF_IPV4; break;
         case 'o': opt.offload = 0; break;
         case 's': opt.state = optarg; break;
+        case 'K': opt.psk = optarg; break;
+        case 'C': opt.certs = optarg; break;
+        case 'I': opt.ike = optarg; break;
+        case 'E': opt.esp = optarg; break;
         case 'd': log_level(ADIT_LOG_DEBUG); break;
         default:  return 2;
         }
     }
     if (!opt.plugins || !opt.to.family || !opt.user || !opt.password) {
         fputs("usage: adit-bench-dial --plugins DIR --to ADDRESS --user NAME --password TEXT\n"
-              "  [--tunnel l2tp|pptp] [--mtu N] [--mppe] [--everything] [--no-offload]\n", stderr);
+              "  [--tunnel l2tp|pptp] [--mtu N] [--mppe] [--everything] [--no-offload]\n"
+              "  [--ipsec PSK | --ipsec-cert DIR] [--ike PROPOSAL] [--esp PROPOSAL]\n", stderr);
         return 2;
     }
     log_open(LOG_TO_STDERR, NULL);
@@ -241,6 +279,7 @@ int main(int argc, char **argv)
         .link = &link_api, .frame = &path_frame_api, .attr = &plug_attr_api,
         .request = &plug_request_api, .report = &ctl_report_api, .control = &plug_control_api,
         .config = &plug_config_api, .crypto = &crypto_api, .judge = &crypto_judge_api,
+        .security = &path_security_api,
     };
     plug_host(&host);
     path_on_flush(flush, NULL);
@@ -256,6 +295,11 @@ int main(int argc, char **argv)
     if (inst) {
         plug_inst_stop(inst);
         plug_inst_free(inst);
+    }
+    if (security) {
+        path_security_off(plug_self(security));
+        plug_inst_stop(security);
+        plug_inst_free(security);
     }
     dp_close();
     return status;
