@@ -114,6 +114,13 @@ static bool same_host(const struct adit_addr *a, const struct adit_addr *b)
     return a->family == b->family && !memcmp(a->ip, b->ip, sizeof a->ip);
 }
 
+/* Every address: none is named, or 0.0.0.0 or :: is. */
+static bool any_host(const struct adit_addr *a)
+{
+    static const uint8_t zero[16];
+    return a->family == ADIT_AF_NONE || !memcmp(a->ip, zero, sizeof zero);
+}
+
 /* The port of that protocol that our address is served on, or that of every address. */
 static struct inst_port *port_for(struct inst *in, uint32_t protocol, bool at_4500,
                                   const struct adit_addr *our)
@@ -123,9 +130,9 @@ static struct inst_port *port_for(struct inst *in, uint32_t protocol, bool at_45
         struct inst_port *p = ADIT_OF(n, struct inst_port, node);
         if (p->protocol != protocol || p->at_4500 != at_4500)
             continue;
-        if (p->at.family == ADIT_AF_NONE)
+        if (any_host(&p->at))
             any = p;
-        else if (!our || our->family == ADIT_AF_NONE || same_host(&p->at, our))
+        else if (!our || any_host(our) || same_host(&p->at, our))
             return p;
     }
     return any;
@@ -138,7 +145,7 @@ static struct adit_path *open_path(struct inst *in, struct inst_port *p, const s
     const struct adit_path_api *api = in->self->host->path;
     if (!p)
         return NULL;
-    int32_t code = our && our->family != ADIT_AF_NONE && ADIT_HAS(api, open_from)
+    int32_t code = our && !any_host(our) && ADIT_HAS(api, open_from)
                        ? api->open_from(p->port, our, peer, &path)
                        : api->open(p->port, peer, &path);
     return code ? NULL : path;
@@ -354,7 +361,7 @@ static bool op_covered(void *u, uint8_t protocol, uint16_t our_port, const struc
     ADIT_LIST_EACH(n, &in->covers) {
         const struct inst_cover *c = ADIT_OF(n, struct inst_cover, node);
         if (c->protocol == protocol && c->at.port == our_port &&
-            (c->at.family == ADIT_AF_NONE || !our || same_host(&c->at, our)))
+            (any_host(&c->at) || !our || same_host(&c->at, our)))
             return true;
     }
     return false;
@@ -438,6 +445,8 @@ static void face_begin(struct adit_self *self, uint64_t req, const struct adit_p
         .u = c,
     };
     call.our.port = call.peer.port = 0;
+    if (any_host(&call.our))
+        call.our = (struct adit_addr){ .family = ADIT_AF_NONE };
     *c = (struct inst_call){ .inst = in, .req = req, .peer = path->peer, .beginning = true };
     adit_list_add(&in->calls, &c->node);
     c->number = ike_call(in->ike, &call);
