@@ -37,6 +37,9 @@ struct inst_assoc {
     struct inst *inst;
     struct sad_assoc *a;        /* the handle */
     struct adit_security_info info;
+    bool begun;                 /* by us */
+    struct adit_node node;      /* in inst.unused, where no tunnel uses it any more */
+    uint64_t unused_until, packets_in;
 };
 
 /* A begin() that is not answered yet. */
@@ -73,7 +76,7 @@ struct inst {
     struct ike_ops ops;
     struct adit_timer *ike_timer, *sad_timer;
     uint64_t sad_at_ms;         /* when sad_timer fires; 0: it does not */
-    struct adit_node ports, covers, calls;
+    struct adit_node ports, covers, calls, unused;
     struct inst_files files;
     bool stopping;
 };

@@ -33,11 +33,36 @@ static void sad_arm(struct inst *in, uint64_t after_ms)
     in->self->host->loop->timer_set(in->sad_timer, after_ms);
 }
 
+/* Associations of clients that no tunnel used for the grace time and that were
+ * silent, too. A client that dials again soon finds its own still there. */
+static uint64_t unused_tick(struct inst *in)
+{
+    uint64_t now = op_now(in), next = 0;
+    ADIT_LIST_EACH(n, &in->unused) {
+        struct inst_assoc *x = ADIT_OF(n, struct inst_assoc, node);
+        struct sad_assoc_view v;
+        sad_assoc_view(x->a, &v);
+        if (v.packets_in != x->packets_in) {
+            adit_list_del(n);           /* in use: unused() comes again */
+        } else if (now < x->unused_until) {
+            uint64_t left = x->unused_until - now;
+            next = !next || left < next ? left : next;
+        } else {
+            adit_list_del(n);
+            ike_assoc_unused(in->ike, x->a);
+            return 1;                   /* others may have ended with it */
+        }
+    }
+    return next;
+}
+
 static void sad_fire(void *u)
 {
     struct inst *in = u;
     in->sad_at_ms = 0;
-    uint64_t next = sad_tick(in->sad);
+    uint64_t next = sad_tick(in->sad), unused = unused_tick(in);
+    if (unused && (!next || unused < next))
+        next = unused;
     if (next)
         sad_arm(in, next);
 }
@@ -340,6 +365,7 @@ static void op_gone(void *u, struct sad_assoc *a)
         inst_say_silent(in, a);
     if (x) {
         sad_assoc_set_user(a, NULL);
+        adit_list_del(&x->node);
         in->self->host->security->end(in->self, x);
         free(x);
     }
@@ -420,6 +446,8 @@ static void call_done(void *u, struct sad_assoc *a, int32_t code, const char *wh
     adit_list_del(&c->node);
     c->ended = true;
     if (x) {
+        x->begun = true;
+        adit_list_del(&x->node);
         in->self->host->request->done(in->self, c->req, 0, &x->info);
     } else {
         inst_say_call_failed(in, &c->peer, why);
@@ -475,9 +503,19 @@ static void face_unused(struct adit_self *self, const struct adit_security_info 
 {
     struct inst *in = self->instance;
     struct inst_assoc *x = info->handle;
-    if (in->ike)
-        ike_assoc_unused(in->ike, x->a);
+    struct sad_assoc_view v;
+    if (!in->ike)
+        return;
     sad_arm(in, SAD_SOON);
+    if (x->begun || !in->conf->grace_ms) {      /* who called hangs up */
+        ike_assoc_unused(in->ike, x->a);
+        return;
+    }
+    sad_assoc_view(x->a, &v);
+    x->packets_in = v.packets_in;
+    x->unused_until = op_now(in) + in->conf->grace_ms;
+    adit_list_del(&x->node);
+    adit_list_add(&in->unused, &x->node);
 }
 
 const struct adit_security ipsec_vtable = {
@@ -612,6 +650,7 @@ static int32_t create(struct adit_self *self)
     adit_list_init(&in->ports);
     adit_list_init(&in->covers);
     adit_list_init(&in->calls);
+    adit_list_init(&in->unused);
     in->ike_timer = self->host->loop->timer_new(self, ike_fire, in);
     in->sad_timer = self->host->loop->timer_new(self, sad_fire, in);
     in->keep = keep_new(in);

@@ -257,8 +257,7 @@ static int32_t verb_drop(struct adit_self *self, const struct adit_kv *args, uin
         again = false;
         for (struct sad_assoc *a = NULL; (a = sad_assoc_next(in->sad, a));)
             if (assoc_is(a, peer)) {
-                ike_assoc_unused(in->ike, a);   /* the peer hears deletes */
-                sad_assoc_end(a, SAD_WHY_DELETED);
+                ike_assoc_unused(in->ike, a);   /* the peer hears deletes; a is gone */
                 done++;
                 again = true;                   /* the list has changed */
                 break;
