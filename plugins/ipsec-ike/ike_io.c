@@ -624,6 +624,8 @@ static int32_t engine_new(struct inst *in, const struct ike_conf *c)
     in->ops = ike_ops_;
     in->ops.random = in->self->host->crypto->random;
     in->sad = sad_new(&sad_ops_, in, in->keep->lib, in->self->counters, in->conf->grace_ms);
+    if (in->sad && in->conf->export_keys)
+        sad_keep_keys(in->sad, true);
     if (in->sad)
         in->ike = ike_new(&in->ops, in, c, in->auth, in->keep->lib, in->sad, in->self->counters);
     if (in->ike)

@@ -269,11 +269,106 @@ static int32_t verb_drop(struct adit_self *self, const struct adit_kv *args, uin
     return 0;
 }
 
+/* ---- keys for a capture ------------------------------------------------------------------- */
+
+static void hex(const uint8_t *p, size_t n, char *out)
+{
+    for (size_t i = 0; i < n; i++)
+        snprintf(out + 2 * i, 3, "%02x", p[i]);
+    out[2 * n] = '\0';
+}
+
+static const char *shark_cipher(const struct esp_suite *s)
+{
+    return s->cipher == ESP_AES_GCM_16 ? "AES-GCM with 16 octet ICV [RFC4106]" :
+           s->cipher == ESP_AES_CBC ? "AES-CBC [RFC3602]" : "TripleDES-CBC [RFC2451]";
+}
+
+static const char *shark_auth(const struct esp_suite *s)
+{
+    switch (s->auth) {
+    case ESP_HMAC_MD5:    return "HMAC-MD5-96 [RFC2403]";
+    case ESP_HMAC_SHA1:   return "HMAC-SHA-1-96 [RFC2404]";
+    case ESP_HMAC_SHA256: return s->trunc96 ? "HMAC-SHA-256-96 [draft-ietf-ipsec-ciph-sha-256-00]"
+                                            : "HMAC-SHA-256-128 [RFC4868]";
+    case ESP_HMAC_SHA384: return "HMAC-SHA-384-192 [RFC4868]";
+    case ESP_HMAC_SHA512: return "HMAC-SHA-512-256 [RFC4868]";
+    default:              return "NULL";
+    }
+}
+
+/* A line of Wireshark's table esp_sa. */
+static void put_esp(const struct adit_host *h, struct adit_report *r, const struct esp_suite *s,
+                    const struct adit_addr *from, const struct adit_addr *to, uint32_t spi,
+                    const uint8_t *keymat)
+{
+    char a[INET6_ADDRSTRLEN] = "", b[INET6_ADDRSTRLEN] = "", key[2 * 128 + 1], auth[2 * 128 + 1], line[1024];
+    int family = from->family == ADIT_AF_IPV6 ? AF_INET6 : AF_INET;
+    size_t whole = esp_keymat_len(s);
+    size_t n = s->key_bits / 8u + (s->cipher == ESP_AES_GCM_16 ? 4u : 0);     /* the salt is with it */
+    if (whole > 128 || n > whole)
+        return;
+    hex(keymat, n, key);
+    hex(keymat + n, whole - n, auth);
+    inet_ntop(family, from->ip, a, sizeof a);
+    inet_ntop(family, to->ip, b, sizeof b);
+    snprintf(line, sizeof line, "\"%s\",\"%s\",\"%s\",\"0x%08x\",\"%s\",\"0x%s\",\"%s\",\"%s%s\"",
+             family == AF_INET6 ? "IPv6" : "IPv4", a, b, spi, shark_cipher(s), key, shark_auth(s),
+             *auth ? "0x" : "", auth);
+    adit_report_put_str(h, r, NULL, line);
+    bytes_wipe(key, sizeof key);
+    bytes_wipe(auth, sizeof auth);
+    bytes_wipe(line, sizeof line);
+}
+
+static int32_t verb_export(struct adit_self *self, const struct adit_kv *args, uint32_t n,
+                           struct adit_report *r)
+{
+    struct inst *in = self->instance;
+    const struct adit_host *h = self->host;
+    struct sad_assoc_view v;
+    struct sad_pair_view p;
+    struct ike_sa_view s;
+    char line[2 * 8 + 1 + 2 * IKE_KEY_MAX + 2];
+    (void)args;
+    (void)n;
+    if (!in->conf->export_keys)
+        return adit_fail(self, ADIT_EDENIED, "keys are not kept: set export-keys: yes in the section "
+                         "security, restart the daemon, and connect again");
+    h->report->array(r, "esp_sa");
+    for (struct sad_assoc *a = NULL; (a = sad_assoc_next(in->sad, a));) {
+        sad_assoc_view(a, &v);
+        for (struct sad_pair *x = NULL; (x = sad_pair_next(a, x));) {
+            sad_pair_view(x, &p);
+            if (!p.keymat_in || !p.keymat_out)
+                continue;
+            put_esp(h, r, &p.suite, &v.who->peer, &v.who->our, p.spi_in, p.keymat_in);
+            put_esp(h, r, &p.suite, &v.who->our, &v.who->peer, p.spi_out, p.keymat_out);
+        }
+    }
+    h->report->end(r);
+    h->report->array(r, "ikev1_decryption_table");
+    for (struct ike_sa *sa = NULL; (sa = ike_sa_next(in->ike, sa));) {
+        ike_sa_view(sa, &s);
+        if (!s.key || !s.key_len || s.key_len > IKE_KEY_MAX)
+            continue;
+        hex(s.cookie_i, 8, line);
+        line[16] = ',';
+        hex(s.key, s.key_len, line + 17);
+        adit_report_put_str(h, r, NULL, line);
+    }
+    h->report->end(r);
+    bytes_wipe(line, sizeof line);
+    return 0;
+}
+
 int32_t inst_verbs(struct adit_self *self)
 {
     const struct adit_control_api *c = self->host->control;
     int32_t code = c->verb(self, "rekey", "Negotiates phase 1 and every pair of a peer anew.",
                            verb_rekey);
     code = code ? code : c->verb(self, "drop", "Ends the associations of a peer.", verb_drop);
+    code = code ? code : c->verb(self, "export-keys", "Keys of what is up, as Wireshark's tables.",
+                                 verb_export);
     return code;
 }
