@@ -210,14 +210,14 @@ START_TEST(a_call_through_ipsec)
     ck_assert_str_eq(in->info.security->name, "ipsec");
     ck_assert(in->info.security->overhead > 20);
     talk(out, in);
-    ck_assert(strstr(fake_status(s.ipsec), "\"method\":\"psk\"") != NULL);
+    ck_assert(strstr(fake_status(s.ipsec), "\"method\": \"psk\"") != NULL);
     ck_assert(strstr(fake_status(s.ipsec), "10.0.0.2") != NULL);
     ck_assert(wire.esp > 6 && wire.ike >= 9);
     /* who called ends the association when the tunnel goes, and the other hears it */
     fake_link_hangup(out, ADIT_CAUSE_ADMIN);
     pass(45000);
     ck_assert_uint_eq(in->state, FAKE_LINK_DOWN);
-    ck_assert(strstr(fake_status(s.ipsec), "\"peers\":[]") != NULL);
+    ck_assert(strstr(fake_status(s.ipsec), "\"peers\": []") != NULL);
     end_down(&c);
     end_down(&s);
     finish();
@@ -371,7 +371,7 @@ START_TEST(verbs_rekey_and_drop)
     ck_assert_ptr_nonnull(fake_verb(s.ipsec, "rekey", &peer, 1));
     pass(3000);
     talk(out, in);
-    ck_assert(strstr(fake_status(s.ipsec), "\"rekeys\":1") != NULL);
+    ck_assert(strstr(fake_status(s.ipsec), "\"rekeys\": 1") != NULL);
     ck_assert_ptr_nonnull(fake_verb(s.ipsec, "drop", &peer, 1));
     pass(2000);
     ck_assert_uint_eq(in->state, FAKE_LINK_DOWN);
@@ -396,7 +396,7 @@ START_TEST(W3_a_client_vanishes)
     wire.cut = true;
     pass(300000);
     ck_assert_uint_eq(in->state, FAKE_LINK_DOWN);
-    ck_assert(strstr(fake_status(s.ipsec), "\"peers\":[]") != NULL);
+    ck_assert(strstr(fake_status(s.ipsec), "\"peers\": []") != NULL);
     end_down(&c);
     end_down(&s);
     finish();
