@@ -43,6 +43,7 @@ struct sad_pair {
     uint64_t soft_bytes, hard_bytes;
     uint64_t owner;
     uint32_t why;               /* ending */
+    uint8_t *kept;              /* key material, in then out; NULL: not kept */
     bool sends, ending, initiator, soft_said, dead;
 };
 
@@ -68,6 +69,7 @@ struct sad {
     OSSL_LIB_CTX *lib;
     uint64_t *counters;
     uint64_t grace_ms;
+    bool keep_keys;
     struct adit_hash spis;
     struct adit_node buckets[1u << BITS];
     struct adit_node assocs;
@@ -86,6 +88,9 @@ static void pair_free(struct sad_pair *p)
 {
     esp_in_fini(&p->in);
     esp_out_fini(&p->out);
+    if (p->kept)
+        bytes_wipe(p->kept, 2 * (size_t)esp_keymat_len(&p->suite));
+    free(p->kept);
     free(p);
 }
 
@@ -364,6 +369,21 @@ struct sad_assoc *sad_assoc_get(struct sad *s, const struct sad_who *who, struct
     return a;
 }
 
+void sad_keep_keys(struct sad *s, bool keep)
+{
+    s->keep_keys = keep;
+}
+
+static void keep_keys(struct sad_pair *p, const struct sad_pair_conf *c)
+{
+    size_t n = esp_keymat_len(&c->suite);
+    p->kept = malloc(2 * n);
+    if (!p->kept)
+        return;
+    memcpy(p->kept, c->keymat_in, n);
+    memcpy(p->kept + n, c->keymat_out, n);
+}
+
 int32_t sad_pair_add(struct sad_assoc *a, const struct sad_pair_conf *c, bool sends,
                      struct sad_pair **out)
 {
@@ -397,6 +417,8 @@ int32_t sad_pair_add(struct sad_assoc *a, const struct sad_pair_conf *c, bool se
     p->owner = c->owner;
     p->initiator = c->initiator;
     p->sends = sends;
+    if (s->keep_keys)
+        keep_keys(p, c);
     a->pairs_made++;
     adit_list_add(&a->pairs, &p->node);
     choose(a);
@@ -707,7 +729,8 @@ void sad_pair_view(const struct sad_pair *p, struct sad_pair_view *out)
         .assoc = p->assoc, .suite = p->suite, .spi_in = p->in.spi, .spi_out = p->out.spi,
         .since_ms = p->since, .soft_at_ms = p->soft_at, .hard_at_ms = p->hard_at,
         .bytes_in = p->in.bytes, .bytes_out = p->out.bytes, .owner = p->owner, .sends = p->sends,
-        .ending = p->ending, .initiator = p->initiator,
+        .ending = p->ending, .initiator = p->initiator, .keymat_in = p->kept,
+        .keymat_out = p->kept ? p->kept + esp_keymat_len(&p->suite) : NULL,
     };
 }
 
