@@ -177,6 +177,26 @@ static void rx_notify(struct ike_sa *sa, const struct ike_notify *n)
     ike_quick_refused(sa, n);
 }
 
+/* A peer that deleted every pair of an association and its last ISAKMP SA does not
+ * negotiate another: nobody waits for it. */
+static void peer_left(struct ike_peer *p)
+{
+    for (bool again = adit_list_empty(&p->sas); again;) {
+        again = false;
+        ADIT_LIST_EACH(n, &p->bonds) {
+            struct sad_assoc *a = ADIT_OF(n, struct ike_bond, node)->assoc;
+            struct sad_pair_view v = { .ending = true };
+            for (struct sad_pair *q = NULL; v.ending && (q = sad_pair_next(a, q));)
+                sad_pair_view(q, &v);
+            if (!v.ending)
+                continue;
+            sad_assoc_end(a, SAD_WHY_DELETED);          /* with its bond */
+            again = true;
+            break;
+        }
+    }
+}
+
 static void rx_delete_sa(struct ike_sa *sa, const struct ike_delete *d)
 {
     struct ike *k = sa->k;
@@ -194,6 +214,8 @@ static void rx_delete_sa(struct ike_sa *sa, const struct ike_delete *d)
             ike_sa_end(o, ADIT_ECANCELED, "the peer deleted the ISAKMP SA");
         }
     }
+    if (p)
+        peer_left(p);
 }
 
 /* By the SPI that the peer receives on. What is on its way to us is still taken
