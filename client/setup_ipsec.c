@@ -156,6 +156,13 @@ static int take_secret(const char *option, const char *path, const char *dir, co
     return rc;
 }
 
+static bool ours_alone(const char *path)
+{
+    struct stat st;
+    return !lstat(path, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+           !(st.st_mode & 077) && st.st_size > 0;
+}
+
 static int take_psk(struct setup_ipsec *i, const char *dir, bool force)
 {
     char line[PSK_MAX + 2];
@@ -163,10 +170,12 @@ static int take_psk(struct setup_ipsec *i, const char *dir, bool force)
         return take_secret("--psk-file", i->psk_file, dir, "ipsec.psk", force, i->psk_at);
     if (!i->psk && i->certificate)
         return 0;
-    if (!i->psk && make_psk(i->generated))
-        return 1;
     if ((size_t)snprintf(i->psk_at, SETUP_FILE, "%s/ipsec.psk", dir) >= SETUP_FILE)
         return complain("%s: the path is too long", dir);
+    if (!i->psk && ours_alone(i->psk_at))
+        return 0;               /* clients that have the key keep working */
+    if (!i->psk && make_psk(i->generated))
+        return 1;
     int n = snprintf(line, sizeof line, "%s\n", i->psk ? i->psk : i->generated);
     int rc = write_file(i->psk_at, line, (size_t)n, force);
     explicit_bzero(line, sizeof line);

@@ -87,6 +87,11 @@ L
 t "a configuration is not replaced" eval 'try $R --user anna:a && before=$(cat "$work/o/users.yaml") && ! "$adit" setup --output "$work/o" $R --user bert:b && [ "$before" = "$(cat "$work/o/users.yaml")" ]'
 t "  --force replaces it" eval '"$adit" setup --output "$work/o" $R --user bert:b --force && grep -q bert "$work/o/users.yaml"'
 t "accounts that are there survive a new configuration" eval 'rm "$work/o/aditd.yaml" && "$adit" setup --output "$work/o" $R && grep -q bert "$work/o/users.yaml"'
+t "so does the pre-shared key of the clients" eval 'k=$(cat "$work/o/ipsec.psk") && rm "$work/o/aditd.yaml" && "$adit" setup --output "$work/o" $R && [ "$k" = "$(cat "$work/o/ipsec.psk")" ]'
+t "keys are checked before anything is written" eval 'wrong $R --psk "" && wrong $R --psk a --psk-file /dev/null && wrong $R --certificate a && wrong $R --tunnels pptp --psk abc && wrong $R --psk-file /nowhere && wrong $R --tunnels ipsec'
+t "L2TP/IPsec with a key of one's own" eval 'good $R --tunnels l2tp-ipsec --psk "it is \"quoted\", with blanks" && [ "$(cat "$work/o/ipsec.psk")" = "it is \"quoted\", with blanks" ] && has "require-security: yes" && has "type: ipsec"'
+t "clear L2TP and PPTP as before: no IPsec" eval 'good $R --tunnels pptp,l2tp --allow-clear-l2tp && has "require-security: no" && ! grep -q "type: ipsec" "$work/o/aditd.yaml" && [ ! -e "$work/o/ipsec.psk" ]'
+t "setup once more" good $R
 t "the files are for their owner alone" eval '[ $(stat -c %a "$work/o/aditd.yaml") = 600 ] && [ $(stat -c %a "$work/o/users.yaml") = 600 ]'
 
 # ---- JSON, also of failures -----------------------------------------------------------
