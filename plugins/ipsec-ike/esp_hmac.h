@@ -10,6 +10,8 @@
 #ifndef ESP_HMAC_H
 #define ESP_HMAC_H
 
+#include "esp_lanes.h"
+
 #include <openssl/types.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +27,8 @@ struct esp_digest {
 struct esp_hmac {
     const struct esp_hmac_alg *alg;
     struct esp_digest inner, outer;     /* after the padded key */
+    lanes_digest *lanes;                /* NULL: one message after the other */
+    uint32_t inner_words[8], outer_words[8];    /* the same states, for it */
 };
 
 struct esp_mac {

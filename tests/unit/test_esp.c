@@ -299,6 +299,37 @@ START_TEST(every_suite_and_length)
 }
 END_TEST
 
+/* Long and short ones in one vector: lanes that end at different times. */
+START_TEST(vectors_of_mixed_lengths)
+{
+    static const uint32_t counts[] = { 1, 2, 3, 7, 8, 9, 11, 17, 40, 64 };
+    struct both *b = malloc(sizeof *b);
+    uint32_t x = 5;
+    for (uint32_t n = 6; n < SUITES; n++) {     /* 3DES has no lanes */
+        struct esp_suite s = suite_nth(n);
+        both_up(b, &s, 128);
+        for (uint32_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
+            uint32_t len[ADIT_VECTOR], count = counts[c];
+            uint8_t want[1500];
+            for (uint32_t i = 0; i < count; i++) {
+                x = x * 1103515245 + 12345;
+                len[i] = x >> 16 & 1 ? x >> 20 & 15 : (x >> 17) % 1500;
+                fill(b, i, len[i]);
+            }
+            ck_assert_uint_eq(esp_seal(&b->out, 17, b->v, count), count);
+            ck_assert_uint_eq(esp_open(&b->in, 17, b->v, count, &b->stat), count);
+            for (uint32_t i = 0; i < count; i++) {
+                memset(want, (int)i + 1, sizeof want);
+                ck_assert_uint_eq(b->f[i].len, len[i]);
+                ck_assert(memcmp(b->f[i].data, want, len[i]) == 0);
+            }
+        }
+        both_down(b);
+    }
+    free(b);
+}
+END_TEST
+
 /* Row A11: Android 6 and 7 cut HMAC-SHA-256 to 96 bits. */
 START_TEST(A11_sha256_of_96_bits)
 {
@@ -683,7 +714,7 @@ static Suite *suite(void)
 {
     const TTest *const tests[] = {
         macs, macs_of_vectors, rfc3602_aes_cbc, mcgrew_aes_gcm, scapy_packets,
-        every_suite_and_length, A11_sha256_of_96_bits, suites_that_protect_nothing,
+        every_suite_and_length, vectors_of_mixed_lengths, A11_sha256_of_96_bits, suites_that_protect_nothing,
         ivs_differ_and_are_not_counters, every_truncation, every_bit, padding_is_verified,
         next_headers, frames_without_room, sequence_numbers_never_wrap, replay_window,
         replay_orders, replay_within_a_vector, forgery_moves_nothing, without_a_window, NULL
