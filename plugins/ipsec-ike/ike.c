@@ -745,8 +745,8 @@ void ike_sa_up(struct ike_sa *sa, const char *identity)
         ADIT_LIST_EACH(n, &k->wants) {
             struct ike_want *w = ADIT_OF(n, struct ike_want, node);
             if (w->sa == sa && !w->quick && !w->over) {
-                ike_quick_start(sa, w);
-                again = w->quick || w->over || w->sa != sa;
+                ike_quick_start(sa, w);         /* it has a quick mode now, or is over, or freed */
+                again = true;
                 break;
             }
         }
@@ -976,8 +976,7 @@ static void want_go(struct ike *k, struct ike_want *w)
             ike_want_done(w, NULL, ADIT_EUNREACH, why);
             return;
         }
-        ike_sa_call(k, path, at_4500, w->bond && !w->bond->peer->psk ? w->bond->peer->identity
-                                                                     : w->identity, &sa);
+        ike_sa_call(k, path, at_4500, w->bond ? w->bond->peer->identity : w->identity, &sa);
         k->ops->drop(k->u, path);
         if (!sa || sa->dead) {
             ike_want_done(w, NULL, ADIT_EBUSY, "no room for another ISAKMP SA");
@@ -1163,7 +1162,7 @@ void ike_assoc_unused(struct ike *k, struct sad_assoc *a)
 static bool sa_rekey(struct ike_sa *sa, struct ike_sa **out)
 {
     struct ike *k = sa->k;
-    if (!ike_sa_call(k, sa->path, sa->at_4500, sa->method == IKE_AUTH_PSK ? NULL : sa->identity, out))
+    if (!ike_sa_call(k, sa->path, sa->at_4500, sa->identity, out))
         return false;
     (*out)->rekeys = sa->number;
     return !(*out)->dead;

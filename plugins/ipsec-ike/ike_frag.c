@@ -7,7 +7,7 @@
 #include "ike_int.h"
 
 #define FRAGMENT_HEAD 4u        /* id, number, flags */
-#define ALL_BYTES_MAX (4u << 20)        /* of all SAs that are being put together */
+#define ALL_BYTES_MAX (16u << 20)        /* of all SAs that are being put together */
 
 struct ike_reasm {
     uint16_t id;

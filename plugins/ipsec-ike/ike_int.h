@@ -257,7 +257,7 @@ struct ike_sa {
     struct ike_peer *peer;
     uint8_t cookie_i[8], cookie_r[8];
     bool initiator, dead, half, at_4500;
-    bool nat_here, nat_there, dpd, fragments, dup_job;
+    bool nat_here, nat_there, dpd, fragments;
     bool replaced;              /* a newer one of ours took over */
     bool told;                  /* wrong key was said */
     uint8_t state;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #define NONE 0u
+#define PROPOSALS_MAX 32u       /* looked at, of one message */
 
 static ike_q_act start_dh, send_1, take_1, take_1_pfs, answer_2, take_2, take_2_pfs, send_3, take_3,
     take_4, timed_out;
@@ -268,7 +269,7 @@ static bool anded(const struct ike_payload *sa, uint32_t which, uint8_t number)
     static struct ike_offer o;
     size_t at = 0;
     bool bad = false;
-    for (uint32_t i = 0; ike_offer_next(sa, &at, &o, &bad); i++)
+    for (uint32_t i = 0; i < PROPOSALS_MAX && ike_offer_next(sa, &at, &o, &bad); i++)
         if (i != which && o.number == number)
             return true;
     return false;
@@ -281,7 +282,7 @@ static bool choose(const struct ike_sa *sa, const struct ike_payload *p, bool ke
     const struct ike *k = sa->k;
     size_t at = 0;
     *bad = false;
-    for (uint32_t i = 0; ike_offer_next(p, &at, &o, bad); i++) {
+    for (uint32_t i = 0; i < PROPOSALS_MAX && ike_offer_next(p, &at, &o, bad); i++) {
         if (o.protocol != IKE_PROTO_ESP || o.spi_len != 4 || anded(p, i, o.number))
             continue;
         struct rd r = rd_of(o.spi, 4);

@@ -504,6 +504,11 @@ START_TEST(several_keys)
     rig_run(&r, 3000);
     for (int i = 0; i < 3; i++)
         ck_assert_msg(c[i]->a != NULL, "%d: %s", i, c[i]->why);
+    for (struct sad_assoc *a = NULL; (a = sad_assoc_next(r.end[1].sad, a));)
+        ck_assert_int_eq(ike_rekey(r.end[1].ike, a), 0);        /* each with its own key */
+    rig_run(&r, 20000);
+    ck_assert_uint_eq(r.end[1].counters[IKE_N_UP], 6);
+    ck_assert_uint_eq(r.end[1].counters[IKE_N_REKEYS], 3);
     rig_fini(&r);
     /* alice's key with bob's name is nobody's; the default is for those without a row */
     struct ike_auth_conf mallory = { .psk = "of alice", .identity = "bob.example.org" };

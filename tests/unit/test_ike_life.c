@@ -131,7 +131,8 @@ START_TEST(every_message_of_a_rekey_lost_doubled_late)
                 static struct rig r;
                 struct flow f = { 0, 100 };
                 struct bad w = { at, 0, what, false };
-                rig_init(&r, &(struct rig_setup){ .psk = { "s", "s" }, .pfs = at & 1 });
+                rig_init(&r, &(struct rig_setup){ .psk = { "s", "s" }, .pfs = at & 1,
+                         .nat_clients = at & 2, .nat_server = at & 4 });
                 struct rig_end *a = &r.end[0], *b = &r.end[1];
                 rig_dial(&r, 0);
                 rig_run(&r, 2000);
