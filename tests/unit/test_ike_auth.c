@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <openssl/err.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -545,6 +546,67 @@ START_TEST(revoked_certificates_are_refused)
 }
 END_TEST
 
+/* `ca` holds an intermediate CA: its own list counts, the root's is not asked for. */
+START_TEST(a_list_of_an_intermediate_ca)
+{
+    EVP_PKEY *k = ca_key(lib, "P-256");
+    X509 *mid = ca_issue(&(struct ca_wish){ .lib = lib, .subject = "CN=mid", .key = k, .ca = true,
+                                            .issuer = root, .issuer_key = root_key, .serial = 5 });
+    const struct ca_wish good = { .issuer = mid, .issuer_key = k, .serial = 6 };
+    struct ca_wish gone = good;
+    gone.serial = 7;
+    struct ike_auth_conf c = conf();
+    ca_write(in("mid.pem"), mid, NULL);
+    c.ca = in("mid.pem");
+    c.crl = in("crl.pem");
+    ca_write_crl(lib, c.crl, mid, k, 7, CA_NOW - CA_DAY, CA_NOW + CA_DAY);
+    accepted(c, (struct peer){ .wish = good }, "CN=anna");
+    refused(c, (struct peer){ .wish = gone }, "\"CN=anna\" is revoked, says the list of \"CN=mid\"");
+    /* under the root, both lists are asked for */
+    c.ca = in("ca.pem");
+    refused(c, (struct peer){ .wish = good, .more = { mid } }, "crl has no list of \"O=lab, CN=lab CA\"");
+    X509_free(mid);
+    EVP_PKEY_free(k);
+}
+END_TEST
+
+/* Jobs of many peers verify and sign with one configuration. */
+static void *many(void *u)
+{
+    const struct ike_auth *a = u;
+    uint8_t sig[128], wrong[128] = { 0 };
+    char identity[64], no[256];
+    size_t len;
+    const uint8_t *der = ike_auth_cert(a, 0, &len);
+    const struct ike_cert_in one = { der, len };
+    const struct ike_id id = fqdn("vpn.example.org");
+    for (int i = 0; i < 40; i++) {
+        size_t n = ike_auth_sign(a, IKE_AUTH_ECDSA_256, hash, 32, sig, sizeof sig);
+        if (n != 64 || ike_auth_verify(a, IKE_AUTH_ECDSA_256, &one, 1, &id, hash, 32, sig, n, CA_NOW,
+                                       NULL, identity, sizeof identity, no, sizeof no) != 0 ||
+            ike_auth_verify(a, IKE_AUTH_ECDSA_256, &one, 1, &id, hash, 32, wrong, n, CA_NOW, NULL,
+                            identity, sizeof identity, no, sizeof no) != ADIT_EAUTH)
+            return u;
+    }
+    return NULL;
+}
+
+START_TEST(threads_share_it)
+{
+    struct ike_auth_conf c = conf();
+    struct ike_auth *a = loaded(&c);
+    pthread_t t[4];
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(pthread_create(&t[i], NULL, many, a), 0);
+    for (int i = 0; i < 4; i++) {
+        void *bad = NULL;
+        pthread_join(t[i], &bad);
+        ck_assert_ptr_null(bad);
+    }
+    ike_auth_free(a);
+}
+END_TEST
+
 START_TEST(weak_keys_and_hashes_are_refused)
 {
     EVP_PKEY *k = ca_key(lib, "RSA 1024");
@@ -689,6 +751,7 @@ static Suite *suite(void)
         an_encrypted_key_is_named, our_identity_is_of_its_kind, every_kind_of_key_signs,
         the_identity_is_in_the_certificate, the_wanted_identity_is_proved, dates_are_checked,
         another_ca_is_refused, intermediate_cas_come_with_the_peer, revoked_certificates_are_refused,
+        a_list_of_an_intermediate_ca, threads_share_it,
         weak_keys_and_hashes_are_refused, usage_is_checked_and_extended_usage_is_not,
         garbage_is_refused, strongswan_signs, NULL,
     };
