@@ -61,4 +61,6 @@ t "another IKE daemon on port 500 is named" eval 'start; json "j[\"state\"]==\"d
 kill "$other" 2>/dev/null
 sed -i '/psk-file/d' "$work/conf/aditd.yaml"
 t "no key at all is named" eval 'start; json "j[\"state\"]==\"degraded\"" status && grep -q "there is no key: set psk-file" "$work/log"; rc=$?; stop; [ $rc = 0 ]'
+sed -i '/^security:/,/^[a-z]*:$/{/^security:/d;/^ /d;/^#/d}' "$work/conf/aditd.yaml"
+t "security that is demanded and not configured is named" eval 'start; json "j[\"state\"]==\"degraded\" and any(\"demands security\" in w and \"require-security\" in w for w in j[\"why\"])" status; rc=$?; stop; [ $rc = 0 ]'
 done_testing
