@@ -308,6 +308,8 @@ static void ask_account(struct setup *s)
     free(name);
 }
 
+static const char *some(const char *a) { return a && *a ? a : NULL; }
+
 /* What L2TP/IPsec clients prove themselves with. */
 static int ask_keys(struct setup *s)
 {
@@ -327,8 +329,8 @@ static int ask_keys(struct setup *s)
             return 1;
         if (*a) {
             s->keys.certificate = a;
-            s->keys.key = answer("  Its private key (PEM file)", NULL);
-            s->keys.ca = answer("  Authority of the clients' certificates (PEM file)", NULL);
+            s->keys.key = some(answer("  Its private key (PEM file)", NULL));
+            s->keys.ca = some(answer("  Authority of the clients' certificates (PEM file)", NULL));
         }
         if (gave_up || !setup_ipsec_check(&s->keys))
             return gave_up;

@@ -52,6 +52,36 @@ t "neither key stands in the log" eval '! adit log | grep -q "$key\|not-the-key"
 t "a changed key file counts by itself" eval 'sleep 1.1; echo another-key >"$work/conf/ipsec.psk"; sleep 1.1; patience=40; ! dial --ipsec "$key"; hang_up; patience=200; dial --ipsec another-key && reach; rc=$?; hang_up; [ $rc = 0 ]'
 t "it stops cleanly" stop
 
+# tables for Wireshark: tshark opens a capture with them
+shark() {
+    local e n
+    sed -i 's/- type: ipsec/&\n    export-keys: yes/' "$work/conf/aditd.yaml"
+    start || return 1
+    for e in aes128gcm16 aes256-sha256 aes128-sha1 aes256-sha384; do
+        ip netns exec "$id-s" tcpdump -U -ni out -w "$work/cap" >/dev/null 2>&1 &
+        local tcpdump=$!
+        sleep 1
+        dial --ipsec another-key --esp "$e" && reach; local rc=$?
+        rm -rf "$work/ws"; mkdir -p "$work/ws"
+        adit ipsec export-wireshark "$work/ws/wireshark" || rc=1
+        [ "$(stat -c %a "$work/ws/wireshark/esp_sa" "$work/ws/wireshark/ikev1_decryption_table" | sort -u)" = 600 ] || rc=1
+        hang_up
+        sleep 1; kill "$tcpdump"; wait "$tcpdump" 2>/dev/null
+        [ $rc = 0 ] || return 1
+        [ "$(tcpdump -nr "$work/cap" 'ip and not (udp port 500 or udp port 4500 or proto 50 or icmp[icmptype] == icmp-unreach)' 2>/dev/null | wc -l)" = 0 ] || { echo "$e: something in the clear"; return 1; }
+        n=$(HOME=$work/ws XDG_CONFIG_HOME=$work/ws tshark -r "$work/cap" -o esp.enable_encryption_decode:TRUE -o esp.enable_authentication_check:TRUE -Y l2tp 2>"$work/err" | wc -l)
+        [ "$n" -gt 10 ] || { echo "$e: $n messages of L2TP"; cat "$work/err"; return 1; }
+        n=$(HOME=$work/ws XDG_CONFIG_HOME=$work/ws tshark -r "$work/cap" -Y 'isakmp.exchangetype==32 && isakmp.hash' 2>/dev/null | wc -l)
+        [ "$n" -gt 0 ] || { echo "no quick mode was opened"; return 1; }
+    done
+    stop
+}
+if command -v tshark >/dev/null && command -v tcpdump >/dev/null; then
+    t "tshark opens a capture with the exported keys; nothing was in the clear" shark
+else
+    n=$((n + 1)); echo "ok $n - tshark # SKIP tshark or tcpdump is not installed"
+fi
+
 srv python3 -c '
 import socket, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("192.0.2.1", 500)); time.sleep(60)' &

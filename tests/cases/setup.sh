@@ -135,7 +135,8 @@ P
 conf_dir=$("$adit" setup --help | sed -n 's/.*go (\(.*\)).*/\1/p')
 if [ ! -e "$conf_dir" ]; then
     t "the wizard asks again, and gives up at the end of the input" eval 'python3 "$work/wizard" "$adit" nosuch0 "" bogus pptp here 10.9.0.5-10.9.0.9 "" y anna "^D" >"$work/w"; [ $? = 1 ] && grep -q "no such interface" "$work/w" && grep -q "tunnels bogus" "$work/w" && [ ! -e "$conf_dir" ]'
-    t "  Ctrl-C at a password ends it" eval 'python3 "$work/wizard" "$adit" "" "" no "" "" y anna "^C" >"$work/w"; [ $? = 102 ] && [ ! -e "$conf_dir" ]'
+    t "  a key that nobody can type is asked for again, half a certificate, too" eval 'python3 "$work/wizard" "$adit" "" l2tp-ipsec " x" "" "the key of the wizard" /nowhere "" "" "" "" "^D" >"$work/w"; [ $? = 1 ] && grep -q "begins or ends with a space" "$work/w" && grep -q "belong together" "$work/w" && ! grep -q "the key of" "$work/w" && [ ! -e "$conf_dir" ]'
+    t "  Ctrl-C at a password ends it" eval 'python3 "$work/wizard" "$adit" "" "" "" "" "" "" y anna "^C" >"$work/w"; [ $? = 102 ] && [ ! -e "$conf_dir" ]'
     t "  a password is not shown" eval '! grep -q "Password: [a-z]" "$work/w"'
 fi
 echo "1..$n"
