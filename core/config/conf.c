@@ -231,6 +231,12 @@ struct conf_file *conf_file(const struct conf_node *n)
     return &n->doc->files[n->at.file];
 }
 
+void conf_hush(struct conf_doc *d)
+{
+    for (uint32_t i = 0; i < d->file_count; i++)
+        d->files[i].told = true;
+}
+
 const char *conf_path(const struct conf_doc *d)
 {
     return d && d->file_count ? d->files[0].path : "";

@@ -43,6 +43,8 @@ int32_t conf_tell_at(const struct conf_doc *d, struct conf_place at, const struc
                      const char *fmt, ...) ADIT_PRINTF(4, 5);
 const struct conf_entry *conf_entry(const struct conf_node *map, const char *key);
 struct conf_file *conf_file(const struct conf_node *n);
+/* No event about this document, whose reader may not log. */
+void conf_hush(struct conf_doc *d);
 
 bool conf_parse_u64(const char *text, uint64_t *out);
 bool conf_parse_size(const char *text, uint64_t *out);

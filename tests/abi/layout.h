@@ -257,7 +257,9 @@ M(adit_report_api, put, 32)
 S(adit_control_api, 16)
 M(adit_control_api, size, 0)
 M(adit_control_api, verb, 8)
+#if ADIT_ABI_MINOR < 1
 S(adit_config_api, 24)
+#endif
 M(adit_config_api, size, 0)
 M(adit_config_api, load, 8)
 M(adit_config_api, free, 16)
@@ -362,4 +364,6 @@ M(adit_security_api, size, 0)
 M(adit_security_api, rx, 8)
 M(adit_security_api, end, 16)
 M(adit_host, security, 120)
+S(adit_config_api, 32)
+M(adit_config_api, read, 24)
 #endif

@@ -766,7 +766,20 @@ START_TEST(a_plugins_own_file)
     ck_assert_uint_eq(c->subs.count, 1);
     plug_config_api.free(out);
     plug_config_api.free(NULL);
+    /* for threads: the same without a word */
+    char why[200] = "?";
+    ck_assert_int_eq(plug_config_api.read(path, opts, sizeof opts[0], sizeof(struct conf), &out, why,
+                                          sizeof why), 0);
+    ck_assert_str_eq(why, "");
+    ck_assert_str_eq(((struct conf *)out)->name, "anna");
+    plug_config_api.free(out);
     put("users.yaml", "nam: anna\n", 0600);
+    failure[0] = '\0';
+    ck_assert_int_eq(plug_config_api.read(path, opts, sizeof opts[0], sizeof(struct conf), &out, why,
+                                          sizeof why), ADIT_ECONF);
+    ck_assert_ptr_null(out);
+    ck_assert_ptr_nonnull(strstr(why, "users.yaml:1:1: unknown option 'nam'; did you mean 'name'?"));
+    ck_assert_str_eq(failure, "");
     ck_assert_int_eq(plug_config_api.load(&self, path, opts, sizeof opts[0], sizeof(struct conf), &out),
                      ADIT_ECONF);
     ck_assert_ptr_null(out);

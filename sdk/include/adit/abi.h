@@ -22,7 +22,8 @@
  *  7. Milliseconds, bytes, host byte order, unless the name says otherwise.
  *
  * Changes, newest first:
- *  1.1  host->security: a security layer delivers what it opened. ADIT_PROTO_ESP.
+ *  1.1  config->read(): a plugin's file on a thread.
+ *       host->security: a security layer delivers what it opened. ADIT_PROTO_ESP.
  *  1.0  first.
  */
 #ifndef ADIT_ABI_H

@@ -284,7 +284,11 @@ struct adit_config_api {
      * host's: give it back with free(). */
     int32_t (*load)(struct adit_self *self, const char *path, const struct adit_opt *opts,
                     uint32_t opt_size, uint32_t conf_size, void **out);
-    void (*free)(void *conf);
+    void (*free)(void *conf);           /* ANY THREAD */
+    /* 1.1, ANY THREAD: the same inside run() of work(), for files that take
+     * long. Nothing is told; the first sentence is in `why`, "" when it went well. */
+    int32_t (*read)(const char *path, const struct adit_opt *opts, uint32_t opt_size,
+                    uint32_t conf_size, void **out, char *why, uint32_t why_size);
 };
 
 /* ---- cryptography ------------------------------------------------------------ */
