@@ -103,10 +103,13 @@ static void write_done(void *u, int32_t status)
     }
     struct local *l = c->local;
     struct adit_self *self = l->self;
-    users_free(l->users);
-    l->users = c->users;
-    c->users = NULL;
-    local_stamp_of(c->path, &l->stamp);
+    const struct local_conf *conf = self->conf;
+    struct local_stamp stamp;
+    if (strcmp(c->path, conf->file) == 0) {     /* a reload may have named another file */
+        local_stamp_of(c->path, &stamp);
+        local_adopt(l, c->users, &stamp);
+        c->users = NULL;
+    }
     adit_count(self, LOCAL_CHANGED);
     adit_event(self, &local_ev_changed, ADIT_KV_S("account", c->name));
     finish(c, ADIT_VERDICT_ACCEPT, ADIT_CAUSE_NONE);

@@ -4,12 +4,14 @@
  * Leaves: checks to check.c, changes to change.c, the file's form to users.c.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/stat.h>
 #include "local.h"
 
 #define LOOK_MS       1000u     /* the file is looked at once a second at most */
+#define LARGE         (256u << 10)      /* bytes of a file that is read on a thread: 20 ms */
 #define LIST_ACCOUNTS 10000u    /* that the verb lists */
 
 ADIT_EVENT(ev_loaded, "auth.local.loaded", ADIT_LOG_INFO,
@@ -63,6 +65,57 @@ int32_t local_read(struct adit_self *self, const char *path, struct users **out)
     return rc != 0 ? adit_fail(self, rc, "%s: %s", path, err) : 0;
 }
 
+/* What a thread still holds of the accounts goes there, too: many take long to wipe. */
+static void wipe_run(void *u)                       /* ON A THREAD */
+{
+    users_free(u);
+}
+
+static void wipe_done(void *u, int32_t status)
+{
+    if (status != 0)
+        users_free(u);
+}
+
+static void tick(void *u);
+
+void local_adopt(struct local *l, struct users *users, const struct local_stamp *stamp)
+{
+    const struct adit_loop_api *loop = l->self->host->loop;
+    struct users *old = l->users;
+
+    l->users = users;
+    l->adopted++;
+    l->stamp = *stamp;
+    l->looked_ms = loop->now();
+    l->loaded_wall = loop->wall();
+    if (old && (users_count(old) < 1000 || loop->work(l->self, wipe_run, wipe_done, old, NULL) != 0))
+        users_free(old);
+    /* A large one is not read while somebody waits for an answer, but as soon
+     * as it changed. */
+    if (stamp->size >= LARGE && !l->timer)
+        l->timer = loop->timer_new(l->self, tick, l);
+    if (stamp->size >= LARGE && l->timer)
+        loop->timer_set(l->timer, LOOK_MS);
+}
+
+static int32_t stamp_check(struct adit_self *self, const char *path, const struct local_stamp *stamp)
+{
+    if (!stamp->there)
+        return adit_fail(self, ADIT_ENOENT, "%s is not there; add an account with adit user add, or "
+                         "name another file", path);
+    if (stamp->mode & (S_IWGRP | S_IWOTH))
+        return adit_fail(self, ADIT_ECONF, "%s can be written by others than its owner, who could let "
+                         "themselves in: chmod 600 it", path);
+    return 0;
+}
+
+static void tell_loaded(struct adit_self *self, const char *path)
+{
+    const struct local *l = self->instance;
+    adit_event(self, &ev_loaded, ADIT_KV_S("file", path), ADIT_KV_U("accounts", users_count(l->users)));
+}
+
 int32_t local_load(struct adit_self *self, const struct local_conf *c)
 {
     struct local *l = self->instance;
@@ -71,22 +124,89 @@ int32_t local_load(struct adit_self *self, const struct local_conf *c)
 
     /* Looked at before it is read: a change in between is seen next time. */
     local_stamp_of(c->file, &stamp);
-    if (!stamp.there)
-        return adit_fail(self, ADIT_ENOENT, "%s is not there; add an account with adit user add, or "
-                         "name another file", c->file);
-    if (stamp.mode & (S_IWGRP | S_IWOTH))
-        return adit_fail(self, ADIT_ECONF, "%s can be written by others than its owner, who could let "
-                         "themselves in: chmod 600 it", c->file);
-    int32_t rc = local_read(self, c->file, &users);
+    int32_t rc = stamp_check(self, c->file, &stamp);
+    if (rc == 0)
+        rc = local_read(self, c->file, &users);
     if (rc != 0)
         return rc;
-    users_free(l->users);
-    l->users = users;
-    l->stamp = stamp;
-    l->looked_ms = self->host->loop->now();
-    l->loaded_wall = self->host->loop->wall();
-    adit_event(self, &ev_loaded, ADIT_KV_S("file", c->file), ADIT_KV_U("accounts", users_count(users)));
+    local_adopt(l, users, &stamp);
+    tell_loaded(self, c->file);
     return 0;
+}
+
+/* ---- a large file: read on a thread ---------------------------------------------------- */
+
+/* The thread sees only what is in here: the instance may go meanwhile. */
+struct local_reading {
+    struct local *local;            /* NULL: it is gone */
+    const struct adit_config_api *config;
+    struct adit_work *work;
+    uint64_t before;                /* local.adopted when it began: others since go before these */
+    struct local_stamp stamp;
+    struct users *users;
+    int32_t rc;
+    char why[1024];
+    char path[];
+};
+
+static void read_run(void *u)                       /* ON A THREAD */
+{
+    struct local_reading *r = u;
+    char why[USERS_ERR];
+    void *file;
+    r->rc = r->config->read(r->path, users_opts, sizeof users_opts[0], sizeof(struct users_file), &file,
+                            r->why, sizeof r->why);
+    if (r->rc != 0)
+        return;
+    r->rc = users_of_file(file, &r->users, why);
+    if (r->rc != 0)
+        snprintf(r->why, sizeof r->why, "%.400s: %s", r->path, why);
+    r->config->free(file);
+}
+
+static void read_done(void *u, int32_t status)
+{
+    struct local_reading *r = u;
+    struct local *l = r->local;
+
+    if (l) {
+        l->reading = NULL;
+        if (status == 0 && r->rc != 0) {
+            (void)adit_fail(l->self, r->rc, "%s", r->why);
+            l->stamp = r->stamp;    /* it was said once; wait for the next change */
+        } else if (status == 0 && r->before == l->adopted) {
+            local_adopt(l, r->users, &r->stamp);
+            r->users = NULL;
+            tell_loaded(l->self, r->path);
+        }
+    }
+    users_free(r->users);
+    free(r);
+}
+
+/* False: here and now, then. */
+static bool read_begin(struct local *l, const char *path, const struct local_stamp *stamp)
+{
+    struct adit_self *self = l->self;
+    const struct adit_config_api *config = self->host->config;
+    size_t size = strlen(path) + 1;
+
+    if (stamp->size < LARGE || !ADIT_HAS(config, read))
+        return false;
+    struct local_reading *r = calloc(1, sizeof *r + size);
+    if (!r)
+        return false;
+    r->local = l;
+    r->config = config;
+    r->before = l->adopted;
+    r->stamp = *stamp;
+    memcpy(r->path, path, size);
+    if (self->host->loop->work(self, read_run, read_done, r, &r->work) != 0) {
+        free(r);
+        return false;
+    }
+    l->reading = r;
+    return true;
 }
 
 /* Reads the file again when it changed. One that is wrong or gone leaves the
@@ -98,14 +218,24 @@ static void look(struct adit_self *self)
     uint64_t now = self->host->loop->now();
     struct local_stamp stamp;
 
-    if (now - l->looked_ms < LOOK_MS)
+    if (l->reading || now - l->looked_ms < LOOK_MS)
         return;
     l->looked_ms = now;
     local_stamp_of(c->file, &stamp);
     if (!stamp.there || stamp_equal(&stamp, &l->stamp))
         return;
-    if (local_load(self, c) != 0)
-        l->stamp = stamp;       /* it was said once; wait for the next change */
+    if (stamp.mode & (S_IWGRP | S_IWOTH) || !read_begin(l, c->file, &stamp)) {
+        if (local_load(self, c) != 0)
+            l->stamp = stamp;       /* it was said once; wait for the next change */
+    }
+}
+
+static void tick(void *u)
+{
+    struct local *l = u;
+    look(l->self);
+    if (l->stamp.size >= LARGE || l->reading)
+        l->self->host->loop->timer_set(l->timer, LOOK_MS);
 }
 
 /* ---- whose user ------------------------------------------------------------------------ */
@@ -150,6 +280,12 @@ static void destroy(struct adit_self *self)
         return;
     local_jobs_end(l);
     local_changes_end(l);
+    if (l->reading) {
+        l->reading->local = NULL;
+        self->host->loop->work_cancel(l->reading->work);    /* done() frees it */
+    }
+    if (l->timer)
+        self->host->loop->timer_free(l->timer);
     users_free(l->users);
     bytes_wipe(l, sizeof *l);
     free(l);

@@ -31,10 +31,15 @@ struct local_stamp {
     uint32_t mode;
 };
 
+struct local_reading;
+
 struct local {
     struct adit_self *self;
     struct users *users;
+    uint64_t adopted;               /* how many times `users` were put there */
     struct local_stamp stamp;
+    struct local_reading *reading;  /* a large file on a thread; NULL: none */
+    struct adit_timer *timer;       /* looks at a large file */
     uint64_t looked_ms;             /* when the file was looked at */
     uint64_t loaded_wall;           /* when it was read; 0: never */
     uint8_t nobody[16];             /* NT hash of an account that does not exist */
@@ -50,6 +55,8 @@ int32_t local_load(struct adit_self *self, const struct local_conf *c);
 /* The same into a table of its own. 0 or a code after adit_fail(). */
 int32_t local_read(struct adit_self *self, const char *path, struct users **out);
 void local_stamp_of(const char *path, struct local_stamp *out);
+/* These are the accounts from now on. */
+void local_adopt(struct local *l, struct users *users, const struct local_stamp *stamp);
 /* The account of a query; NULL: not one of ours. */
 struct user *local_find(struct adit_self *self, const struct adit_auth_query *q);
 

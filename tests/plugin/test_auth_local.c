@@ -366,6 +366,65 @@ START_TEST(the_file_is_read_again_when_it_changes)
 }
 END_TEST
 
+/* A file of many accounts, the last of them `name`. */
+static void put_many(const char *name)
+{
+    FILE *f = fopen(path, "w");
+    fputs("users:\n", f);
+    for (int i = 0; i < 6000; i++)
+        fprintf(f, "  - name: user%04d\n    comment: \"some words to make it long\"\n", i);
+    fprintf(f, "  - name: %s\n", name);
+    fclose(f);
+    ck_assert_int_eq(chmod(path, 0600), 0);
+}
+
+START_TEST(a_large_file_is_read_on_a_thread)
+{
+    put_many("anna");
+    struct adit_self *s = local("");
+    struct adit_auth_query q = { .method = ADIT_AUTH_EAP_TLS };
+    IS(answer(begin(s, &q, "anna")), ACCEPT, NONE);
+    /* nobody has to ask for it to be seen */
+    put_many("bert");
+    fake_advance(1000);
+    IS(answer(begin(s, &q, "bert")), ACCEPT, NONE);
+    IS(answer(begin(s, &q, "anna")), NEXT, NONE);
+    ck_assert_uint_eq(fake_event_count("auth.local.loaded"), 2);
+    /* one that is wrong is told once and changes nothing */
+    FILE *f = fopen(path, "a");
+    fputs("  - nam: carl\n", f);
+    fclose(f);
+    fake_advance(3000);
+    ck_assert_msg(strstr(fake_last_error(), path) && strstr(fake_last_error(), "did you mean 'name'"),
+                  "%s", fake_last_error());
+    IS(answer(begin(s, &q, "bert")), ACCEPT, NONE);
+    /* readable for its owner only, whatever its length */
+    put_many("carl");
+    chmod(path, 0622);
+    fake_advance(1000);
+    IS(answer(begin(s, &q, "carl")), NEXT, NONE);
+    ck_assert_ptr_nonnull(strstr(fake_last_error(), "chmod 600"));
+    chmod(path, 0600);
+    fake_advance(1000);
+    IS(answer(begin(s, &q, "carl")), ACCEPT, NONE);
+    /* small again: read when it is asked for, as ever */
+    put_file("users:\n  - name: dora\n");
+    fake_advance(1000);
+    IS(answer(begin(s, &q, "dora")), ACCEPT, NONE);
+    fake_inst_free(s);
+
+    /* the end comes while the thread reads */
+    put_file("users:\n  - name: anna\n");
+    s = local("");
+    put_many("bert");
+    fake_advance(1000);
+    IS(answer(begin(s, &q, "bert")), NEXT, NONE);       /* it has begun, and nobody waits for it */
+    fake_inst_free(s);
+    fake_run();
+    fake_end();
+}
+END_TEST
+
 START_TEST(the_queue_is_bounded)
 {
     put_accounts();
@@ -659,6 +718,7 @@ static Suite *suite(void)
     tcase_add_test(tc, states_of_an_account_are_told_to_who_knows_the_password);
     tcase_add_test(tc, accounts_are_denied_by_default);
     tcase_add_test(tc, the_file_is_read_again_when_it_changes);
+    tcase_add_test(tc, a_large_file_is_read_on_a_thread);
     tcase_add_test(tc, the_queue_is_bounded);
     tcase_add_test(tc, cancelled_or_ended_checks_answer_once);
     tcase_add_test(tc, W20_a_password_is_changed_and_kept);
