@@ -20,6 +20,7 @@ struct change {
     adit_request req;
     bool canceled;
     const struct adit_crypto_api *crypto;
+    const struct adit_config_api *config;
     struct adit_work *work;
     struct adit_timer *timer;
     uint32_t tries;
@@ -27,6 +28,7 @@ struct change {
     struct adit_auth_answer answer;     /* what the judge said to the new password */
     char password[1024];
     uint8_t nt_hash[16];
+    uint8_t old_hash[16];       /* that the peer knows */
     char hash[256];
     struct users *users;        /* with the change, until they are ours */
     char *text;
@@ -56,17 +58,22 @@ static void finish(struct change *c, uint32_t verdict, uint32_t cause)
     struct adit_self *self = l->self;
     const struct user *u = verdict == ADIT_VERDICT_ACCEPT ? users_find_exact(l->users, c->name) : NULL;
 
+    if (verdict == ADIT_VERDICT_ACCEPT) {       /* others may have changed the account meanwhile */
+        cause = u ? local_forbids(self, u, ADIT_AUTH_CHANGE) : ADIT_CAUSE_AUTH_FAILED;
+        if (cause != ADIT_CAUSE_NONE)
+            verdict = ADIT_VERDICT_REJECT;
+    }
+
     adit_list_del(&c->node);
     l->waiting--;
     if (c->timer)
         self->host->loop->timer_free(c->timer);
     if (c->canceled)
         self->host->request->done(self, c->req, ADIT_ECANCELED, NULL);
-    else if (u)
+    else if (verdict == ADIT_VERDICT_ACCEPT)
         local_answer(self, c->req, ADIT_AUTH_CHANGE, u, &c->answer);
     else
-        local_answer_verdict(self, c->req, verdict == ADIT_VERDICT_ACCEPT ? ADIT_VERDICT_REJECT : verdict,
-                             cause);
+        local_answer_verdict(self, c->req, verdict, cause);
     change_free(c);
     step(l);
 }
@@ -79,10 +86,45 @@ static void failed(struct change *c)
 
 /* ---- the disk ------------------------------------------------------------------------- */
 
+/* As judge() takes it: of the clear text, if there is one. */
+static bool old_hash(const struct change *c, const struct user *u, uint8_t out[16])
+{
+    if (u->clear)
+        return c->crypto->nt_hash(u->clear, (uint32_t)strlen(u->clear), out) == 0;
+    if (u->has_nt)
+        memcpy(out, u->nt_hash, 16);
+    return u->has_nt;
+}
+
+static int32_t account_change(struct change *c)     /* ON A THREAD */
+{
+    struct user *u = users_find_exact(c->users, c->name);
+    uint8_t now[16];
+    if (!u || !old_hash(c, u, now) || !bytes_equal(now, c->old_hash, sizeof now)) {
+        snprintf(c->err, sizeof c->err, u ? "somebody else changed it meanwhile" :
+                 "the account was removed meanwhile");
+        return ADIT_ESTATE;
+    }
+    bytes_wipe(now, sizeof now);
+    memcpy(u->nt_hash, c->nt_hash, sizeof u->nt_hash);
+    u->has_nt = true;
+    u->must_change = false;
+    if (!user_str(&u->password_hash, c->hash) || (u->clear && !user_str(&u->clear, c->password)) ||
+        !(c->text = users_text(c->users, &c->len))) {
+        snprintf(c->err, sizeof c->err, "out of memory");
+        return ADIT_ENOMEM;
+    }
+    return 0;
+}
+
 static void write_run(void *u)                      /* ON A THREAD */
 {
     struct change *c = u;
-    c->rc = users_save_text(c->path, c->text, c->len, c->err);
+    c->rc = local_read_aside(c->config, c->path, &c->users, c->err, sizeof c->err);
+    if (c->rc == 0)
+        c->rc = account_change(c);
+    if (c->rc == 0)
+        c->rc = users_save_text(c->path, c->text, c->len, c->err);
 }
 
 static void write_done(void *u, int32_t status)
@@ -115,26 +157,6 @@ static void write_done(void *u, int32_t status)
     finish(c, ADIT_VERDICT_ACCEPT, ADIT_CAUSE_NONE);
 }
 
-/* ---- the account ------------------------------------------------------------------------ */
-
-static bool account_change(struct change *c)
-{
-    struct user *u = users_find_exact(c->users, c->name);
-    if (!u) {
-        snprintf(c->err, sizeof c->err, "the account was removed meanwhile");
-        return false;
-    }
-    memcpy(u->nt_hash, c->nt_hash, sizeof u->nt_hash);
-    u->has_nt = true;
-    u->must_change = false;
-    if (!user_str(&u->password_hash, c->hash) || (u->clear && !user_str(&u->clear, c->password)) ||
-        !(c->text = users_text(c->users, &c->len))) {
-        snprintf(c->err, sizeof c->err, "out of memory");
-        return false;
-    }
-    return true;
-}
-
 static void lock_try(void *u)
 {
     struct change *c = u;
@@ -152,13 +174,6 @@ static void lock_try(void *u)
             self->host->loop->timer_set(c->timer, TRY_MS);
             return;
         }
-    }
-    if (c->rc == 0) {
-        c->rc = local_read(self, c->path, &c->users);
-        if (c->rc != 0)
-            snprintf(c->err, sizeof c->err, "the file cannot be read");
-        else if (!account_change(c))
-            c->rc = ADIT_ESTATE;
     }
     if (c->rc == 0) {
         c->rc = self->host->loop->work(self, write_run, write_done, c, &c->work);
@@ -233,13 +248,14 @@ static struct change *change_new(struct adit_self *self, uint64_t req, const str
     c->local = self->instance;
     c->req = req;
     c->crypto = self->host->crypto;
+    c->config = self->host->config;
     c->answer.size = sizeof c->answer;
     self->host->judge->judge(q, &s, &c->answer);
     bool right = c->answer.verdict == ADIT_VERDICT_ACCEPT &&
                  self->host->judge->new_password(q, &s, c->password, sizeof c->password) == 0;
     /* What the file cannot hold (an empty password, control characters) is
      * refused like a wrong one: MS-CHAP has no room for a reason. */
-    right = right && c->password[0] && user_text_ok(c->password) &&
+    right = right && c->password[0] && old_hash(c, u, c->old_hash) && user_text_ok(c->password) &&
             self->host->crypto->nt_hash(c->password, (uint32_t)strlen(c->password), c->nt_hash) == 0;
     uint32_t cause = right ? local_forbids(self, u, ADIT_AUTH_CHANGE) :
                      c->answer.verdict == ADIT_VERDICT_ACCEPT ? ADIT_CAUSE_AUTH_FAILED : c->answer.cause;
@@ -257,7 +273,8 @@ void local_change(struct adit_self *self, uint64_t req, const struct adit_auth_q
     struct local *l = self->instance;
     const struct local_conf *conf = self->conf;
 
-    if (!conf->change || !ADIT_HAS(self->host->judge, new_password)) {
+    if (!conf->change || !ADIT_HAS(self->host->judge, new_password) ||
+        !ADIT_HAS(self->host->config, read)) {
         local_answer_verdict(self, req, ADIT_VERDICT_REJECT, ADIT_CAUSE_METHOD_REFUSED);
         return;
     }

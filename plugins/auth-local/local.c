@@ -52,7 +52,7 @@ static bool stamp_equal(const struct local_stamp *a, const struct local_stamp *b
            a->mtime_s == b->mtime_s && a->mtime_ns == b->mtime_ns && a->mode == b->mode;
 }
 
-int32_t local_read(struct adit_self *self, const char *path, struct users **out)
+static int32_t read_here(struct adit_self *self, const char *path, struct users **out)
 {
     void *file = NULL;
     char err[USERS_ERR];
@@ -63,6 +63,22 @@ int32_t local_read(struct adit_self *self, const char *path, struct users **out)
     rc = users_of_file(file, out, err);
     self->host->config->free(file);
     return rc != 0 ? adit_fail(self, rc, "%s: %s", path, err) : 0;
+}
+
+int32_t local_read_aside(const struct adit_config_api *config, const char *path, struct users **out,
+                         char *why, uint32_t why_size)
+{
+    char err[USERS_ERR];
+    void *file;
+    int32_t rc = config->read(path, users_opts, sizeof users_opts[0], sizeof(struct users_file), &file,
+                              why, why_size);
+    if (rc != 0)
+        return rc;
+    rc = users_of_file(file, out, err);
+    config->free(file);
+    if (rc != 0)
+        snprintf(why, why_size, "%.400s: %s", path, err);
+    return rc;
 }
 
 /* What a thread still holds of the accounts goes there, too: many take long to wipe. */
@@ -126,7 +142,7 @@ int32_t local_load(struct adit_self *self, const struct local_conf *c)
     local_stamp_of(c->file, &stamp);
     int32_t rc = stamp_check(self, c->file, &stamp);
     if (rc == 0)
-        rc = local_read(self, c->file, &users);
+        rc = read_here(self, c->file, &users);
     if (rc != 0)
         return rc;
     local_adopt(l, users, &stamp);
@@ -152,16 +168,7 @@ struct local_reading {
 static void read_run(void *u)                       /* ON A THREAD */
 {
     struct local_reading *r = u;
-    char why[USERS_ERR];
-    void *file;
-    r->rc = r->config->read(r->path, users_opts, sizeof users_opts[0], sizeof(struct users_file), &file,
-                            r->why, sizeof r->why);
-    if (r->rc != 0)
-        return;
-    r->rc = users_of_file(file, &r->users, why);
-    if (r->rc != 0)
-        snprintf(r->why, sizeof r->why, "%.400s: %s", r->path, why);
-    r->config->free(file);
+    r->rc = local_read_aside(r->config, r->path, &r->users, r->why, sizeof r->why);
 }
 
 static void read_done(void *u, int32_t status)

@@ -52,8 +52,9 @@ struct local {
 
 /* Reads the file; the accounts stay as they were when it fails. */
 int32_t local_load(struct adit_self *self, const struct local_conf *c);
-/* The same into a table of its own. 0 or a code after adit_fail(). */
-int32_t local_read(struct adit_self *self, const char *path, struct users **out);
+/* ANY THREAD: reads it into a table of its own; the first sentence of trouble in `why`. */
+int32_t local_read_aside(const struct adit_config_api *config, const char *path, struct users **out,
+                         char *why, uint32_t why_size);
 void local_stamp_of(const char *path, struct local_stamp *out);
 /* These are the accounts from now on. */
 void local_adopt(struct local *l, struct users *users, const struct local_stamp *stamp);

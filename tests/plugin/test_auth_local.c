@@ -628,6 +628,28 @@ START_TEST(changes_wait_for_each_other_and_for_adit_user)
     IS(answer(a), ACCEPT, NONE);
     ck_assert_ptr_nonnull(strstr(get_file(), "zoe"));
 
+    /* the same account: what he wrote goes before */
+    ck_assert_int_eq(users_lock(path, false, &lock, err), 0);
+    change_make(&c, "bert", "two", "mine");
+    b = begin(s, &c.q, "bert");
+    fake_run();
+    snprintf(more, sizeof more, "%s", get_file());
+    char *at = strstr(more, hex_nt("two"));
+    ck_assert_ptr_nonnull(at);
+    memcpy(at, hex_nt("his"), 32);
+    put_file(more);
+    users_unlock(lock);
+    fake_advance(60);
+    IS(answer(b), ERROR, NONE);
+    ck_assert_msg(strstr(fake_last_error(), "somebody else changed it") != NULL, "%s", fake_last_error());
+    ck_assert_ptr_nonnull(strstr(get_file(), hex_nt("his")));
+    fake_advance(1000);
+    IS(mschap(s, "bert", "bert", "his", ADIT_AUTH_MSCHAPV2), ACCEPT, NONE);
+    change_make(&c, "bert", "his", "two");
+    b = begin(s, &c.q, "bert");
+    fake_run();
+    IS(answer(b), ACCEPT, NONE);
+
     /* he never ends: three seconds */
     ck_assert_int_eq(users_lock(path, false, &lock, err), 0);
     change_make(&c, "fred", "three", "four");
