@@ -104,9 +104,10 @@ t "JSON: version, help, accounts" eval 'for c in version help "users --config $w
 
 # ---- the wizard --------------------------------------------------------------------------
 cat >"$work/wizard" <<'P'
-import os, pty, select, sys
+import os, pty, select, signal, sys, time
 pid, fd = pty.fork()
 if pid == 0:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)    # what a shell starts in the background ignores it
     os.execv(sys.argv[1], ["adit", "setup"])
 out = b""
 def read(t):
@@ -123,7 +124,6 @@ for word in sys.argv[2:]:
     except OSError: break
 read(2)
 print(out.decode())
-import signal, time
 for _ in range(50):
     done, status = os.waitpid(pid, os.WNOHANG)
     if done: break
