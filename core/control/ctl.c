@@ -225,7 +225,7 @@ static void peer_free(struct ctl_peer *p)
 static void peer_rx(void *u, const uint8_t *data, uint32_t len)
 {
     struct ctl_peer *p = u;
-    if (!p->stream)
+    if (!p->stream || !len)
         return;
     if (p->len + len > LINE_MAX_BYTES) {
         cut(p);
