@@ -484,8 +484,7 @@ static enum udp udp_down(const struct sad_who *who, const struct adit_path *oute
     f->len = len;               /* behind it: padding that hides the length (RFC 4303 section 2.7) */
     /* A NAT changed the addresses that the checksum covers and could not mend it
      * (row W9; RFC 3948 section 3.1.2); the ICV covers all of it anyway. */
-    if (!(v4 && (sum == 0 || who->encap)) &&
-        (sum == 0 || udp_sum(&outer->peer, &outer->our, f->data, len) != 0xffff))
+    if (sum == 0 ? !v4 : !who->encap && udp_sum(&outer->peer, &outer->our, f->data, len) != 0xffff)
         return UDP_BAD;
     adit_frame_pull(f, UDP_HEAD);
     *our_port = to;

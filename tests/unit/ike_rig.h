@@ -117,7 +117,7 @@ struct rig_setup {
     const char *psk[RIG_ENDS];
     struct ike_auth_conf *auth[RIG_ENDS];
     const char *proposals[RIG_ENDS], *esp[RIG_ENDS];    /* separated by spaces */
-    bool nat_clients, nat_server, pfs;
+    bool nat_clients, nat_server, pfs, v6;
     uint64_t ike_life_ms, esp_life_ms, dpd_ms, keepalive_ms;
     uint64_t ike_life_of[RIG_ENDS], esp_life_of[RIG_ENDS];      /* others at this end */
     uint32_t mtu, max_half_open, per_address, starts;
@@ -147,6 +147,17 @@ static inline struct adit_addr rig_ip(uint32_t host_order)
     return a;
 }
 
+/* The same as an IPv6 address: 2001:db8::c000:201. */
+static inline struct adit_addr rig_ip6(uint32_t low)
+{
+    struct adit_addr a = { .family = ADIT_AF_IPV6, .prefix = 128 };
+    struct wr w = wr_of(a.ip, 16);
+    wr_u32(&w, 0x20010db8);
+    wr_u64(&w, 0);
+    wr_u32(&w, low);
+    return a;
+}
+
 #define RIG_CLIENT_NAT 0xc6336401u      /* 198.51.100.1 */
 #define RIG_SERVER_NAT 0xcb007101u      /* 203.0.113.1 */
 #define RIG_SERVER_IP  0xc0000201u      /* 192.0.2.1 */
@@ -163,7 +174,8 @@ static inline struct adit_addr rig_outside(struct rig_end *e, uint16_t port)
     a.port = port;
     if (!e->natted)
         return a;
-    a = rig_ip(e->n == RIG_SERVER ? RIG_SERVER_NAT : RIG_CLIENT_NAT);
+    uint32_t outside = e->n == RIG_SERVER ? RIG_SERVER_NAT : RIG_CLIENT_NAT;
+    a = a.family == ADIT_AF_IPV6 ? rig_ip6(outside) : rig_ip(outside);
     a.port = port;
     if (e->n != RIG_SERVER)
         a.port = (uint16_t)(10000 + e->rig->nat_ports * 1000 + e->n * 10 + (port == 4500));
@@ -434,7 +446,8 @@ static inline void rig_init(struct rig *r, const struct rig_setup *s)
         if (!s->auth[i] && !s->psk[i])
             continue;
         e->natted = i == RIG_SERVER ? s->nat_server : s->nat_clients;
-        e->ip = i == RIG_SERVER ? rig_ip(RIG_SERVER_IP) : rig_ip(0x0a000100u + i);
+        uint32_t ip = i == RIG_SERVER ? RIG_SERVER_IP : 0x0a000100u + i;
+        e->ip = s->v6 ? rig_ip6(ip) : rig_ip(ip);
         e->auth = ike_auth_new(r->lib, a, why, sizeof why);
         ck_assert_msg(e->auth != NULL, "%s", why);
         e->conf = (struct ike_conf){

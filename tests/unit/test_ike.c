@@ -53,6 +53,14 @@ START_TEST(a_call_through_nats)
 }
 END_TEST
 
+START_TEST(a_call_over_ipv6)
+{
+    for (int nat = 0; nat < 4; nat++)
+        one_call(&(struct rig_setup){ .psk = { "secret", "secret" }, .nat_clients = nat & 1,
+                                      .nat_server = nat & 2, .v6 = true });
+}
+END_TEST
+
 /* ---- the tables, printed back -------------------------------------------------------------------- */
 
 struct out {
@@ -527,7 +535,7 @@ static Suite *suite(void)
 {
     const TTest *const tests[] = {
         tables_are_those_of_the_rfc, a_call_with_a_pre_shared_key, a_call_with_pfs,
-        a_call_through_nats, every_message_lost, every_message_doubled, every_message_late,
+        a_call_through_nats, a_call_over_ipv6, every_message_lost, every_message_doubled, every_message_late,
         a_wire_that_loses_a_quarter, slow_jobs, no_job_is_taken_for_a_while, ends_at_every_step,
         wrong_key, no_proposal, no_esp_proposal, no_answer, port_4500_is_closed,
         nobody_listens_behind_the_selector,

@@ -817,7 +817,8 @@ START_TEST(ipv6_has_checksums)
         inject(&out, p, 20, 17);
         udp(p, 50001, 1701, 20, 0x1234);
         inject(&out, p, 20, 17);
-        ck_assert_uint_eq(B.counters[N_ESP_BAD], 2);
+        /* none is wrong; one that is wrong is a NAT's work, when there is one */
+        ck_assert_uint_eq(B.counters[N_ESP_BAD], encap ? 1 : 2);
         esp_out_fini(&out);
         world_down();
     }
