@@ -34,6 +34,14 @@ t "a broken configuration changes nothing and says where" eval 'cp "$work/conf/a
 t "policy explain names the policy" json 'any("default" in json.dumps(e) for e in j)' policy explain --user anna --dial-in allow --protocol l2tp --method mschapv2
 t "plugins are shown with state" json 'all(p["state"]=="loaded" for p in j) and len(j)>=5' plugins
 t "an account made while it runs may connect" eval 'echo geheim7 | adit user add bert --allow --password-stdin --file "$work/conf/users.yaml" && sleep 1.1 && cli "$top_builddir/adit-load" --to 192.0.2.1 --user bert --password geheim7 --sessions 1 --ping 1'
+many() {
+    python3 -c 'for i in range(20000): print("  - name: user%05d\n    nt-hash: %032x" % (i, i))' >>"$work/conf/users.yaml"
+    echo geheim8 | adit user add carl --allow --password-stdin --file "$work/conf/users.yaml" && sleep 1.1
+    cli "$top_builddir/adit-load" --to 192.0.2.1 --user carl --password geheim8 --sessions 1
+    soon eval 'adit log | grep -q "auth.local.loaded.*accounts=2000"' &&
+        cli "$top_builddir/adit-load" --to 192.0.2.1 --user carl --password geheim8 --sessions 1 --ping 1
+}
+t "a large file of accounts is read on a thread" many
 t "drop ends one user's sessions" eval 'adit drop --user anna && soon json "not any(s[\"user\"]==\"anna\" for s in j)" sessions'
 let_go
 t "the log ring has the events" eval 'adit log | grep -q "session.up"'
