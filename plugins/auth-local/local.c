@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include "local.h"
 
-#define LOOK_MS       1000u     /* the file is looked at once a second at most */
+#define LOOK_MS       1000u     /* between the looks at a file that nobody asks for */
 #define LARGE         (256u << 10)      /* bytes of a file that is read on a thread: 20 ms */
 #define LIST_ACCOUNTS 10000u    /* that the verb lists */
 
@@ -103,7 +103,6 @@ void local_adopt(struct local *l, struct users *users, const struct local_stamp 
     l->users = users;
     l->adopted++;
     l->stamp = *stamp;
-    l->looked_ms = loop->now();
     l->loaded_wall = loop->wall();
     if (old && (users_count(old) < 1000 || loop->work(l->self, wipe_run, wipe_done, old, NULL) != 0))
         users_free(old);
@@ -222,12 +221,10 @@ static void look(struct adit_self *self)
 {
     struct local *l = self->instance;
     const struct local_conf *c = self->conf;
-    uint64_t now = self->host->loop->now();
     struct local_stamp stamp;
 
-    if (l->reading || now - l->looked_ms < LOOK_MS)
+    if (l->reading)
         return;
-    l->looked_ms = now;
     local_stamp_of(c->file, &stamp);
     if (!stamp.there || stamp_equal(&stamp, &l->stamp))
         return;

@@ -40,7 +40,6 @@ struct local {
     struct local_stamp stamp;
     struct local_reading *reading;  /* a large file on a thread; NULL: none */
     struct adit_timer *timer;       /* looks at a large file */
-    uint64_t looked_ms;             /* when the file was looked at */
     uint64_t loaded_wall;           /* when it was read; 0: never */
     uint8_t nobody[16];             /* NT hash of an account that does not exist */
     struct adit_node jobs;          /* passwords being checked on a thread */
