@@ -56,6 +56,37 @@ time.sleep(0.5)
 P
 t "the five sessions did not notice" json 'len([s for s in j if s["state"]=="up"])==5' sessions
 t "what came was counted" json 'sum(v for p in j for i in p["instances"] if i["kind"]=="tunnel" for v in i["counters"].values())>1000' plugins
+cli python3 - >"$work/py2" 2>&1 <<'P'
+import socket, struct, time
+def conn():
+    s = socket.create_connection(("192.0.2.1", 1723), 3, ("192.0.2.3", 0))
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return s
+def read(s, n):
+    b = b""
+    while len(b) < n:
+        x = s.recv(n - len(b))
+        if not x: raise EOFError
+        b += x
+    return b
+start = struct.pack(">HHIHHHHIIHH", 156, 1, 0x1a2b3c4d, 1, 0, 0x100, 0, 3, 3, 0, 0) + bytes(128)
+ocrq = struct.pack(">HHIHHHHIIIIHHHH", 168, 1, 0x1a2b3c4d, 7, 0, 5, 1, 300, 100000000, 3, 3, 64, 0, 0, 0) + bytes(128)
+echo = struct.pack(">HHIHHI", 16, 1, 0x1a2b3c4d, 5, 0, 77)
+every = start + ocrq + echo
+for cut in range(1, len(every)):
+    s = conn()
+    s.send(every[:cut]); time.sleep(0.001); s.send(every[cut:])
+    r = read(s, 156 + 32 + 20)
+    assert r[8:10] == b"\0\2" and r[164:166] == b"\0\10" and r[196:198] == b"\0\6", (cut, r)
+    s.close()
+silent = []
+for i in range(1000):
+    try: silent.append(socket.create_connection(("192.0.2.1", 1723), 2, ("192.0.2.3", 0)))
+    except OSError: pass
+print("fine")
+P
+t "PPTP messages may be cut anywhere; 1000 connections may be silent" eval 'grep -q fine "$work/py2" || { cat "$work/py2"; false; }'
+t "the five sessions still did not notice" json 'len([s for s in j if s["state"]=="up"])==5' sessions
 t "a new client is served meanwhile" load --sessions 1 --ping 1
 soon eval '[ $(fds) -le '"$fds0"' ]'
 t "descriptors do not grow" [ "$(fds)" -le "$fds0" ]
