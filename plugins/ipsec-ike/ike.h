@@ -74,11 +74,12 @@ struct ike_ops {
     bool (*covered)(void *u, uint8_t protocol, uint16_t our_port, const struct adit_addr *our);
 };
 
-#define IKE_PROPOSALS_MAX 64u
+#define IKE_PROPOSALS_MAX 128u
 
 struct ike_conf {
     struct ike_proposal proposals[IKE_PROPOSALS_MAX];           /* phase 1, ours, preference for calls */
     uint32_t proposal_count;
+    uint32_t proposal_offer;            /* so many of them, the first, are offered in calls; 0: all */
     struct ike_esp_proposal esp[IKE_PROPOSALS_MAX];
     uint32_t esp_count;
     uint64_t ike_life_ms, esp_life_ms;  /* hard limits that we want; what the peer offers may be shorter */
@@ -95,6 +96,7 @@ struct ike_conf {
     uint32_t mtu;                       /* IKE messages above are fragmented where the peer can; 0: never */
     bool pfs;                           /* our quick modes ask for the phase 1 group */
     bool initiator_only;
+    bool always_encap;                  /* ESP in UDP without a NAT, too: the peer hears of one before it */
 };
 
 /*    NAME "name" "sentence": after SAD_COUNTER_MAP's */

@@ -92,7 +92,11 @@ const char *const ike_default_esp[] = {
     "aes256-sha512",
     "aes256-sha384",
     "aes256-sha256",
+    "aes192-sha512",
+    "aes192-sha384",
     "aes192-sha256",
+    "aes128-sha512",
+    "aes128-sha384",
     "aes128-sha256",
     "aes256-sha1",              /* W7, M5 */
     "aes192-sha1",

@@ -5,6 +5,8 @@
  */
 #include "ike_inst.h"
 
+#include <stdio.h>
+
 const char *inst_str_at(const struct adit_array *a, uint32_t nth)
 {
     const char *s;
@@ -15,6 +17,34 @@ const char *inst_str_at(const struct adit_array *a, uint32_t nth)
 static int32_t too_many(struct adit_self *self, const char *option)
 {
     return adit_fail(self, ADIT_ECONF, "%s has more than %u entries", option, IKE_PROPOSALS_MAX);
+}
+
+static bool have(const struct ike_conf *c, const struct ike_proposal *p)
+{
+    for (uint32_t i = 0; i < c->proposal_count; i++)
+        if (c->proposals[i].cipher == p->cipher && c->proposals[i].hash == p->hash &&
+            c->proposals[i].group == p->group)
+            return true;
+    return false;
+}
+
+/* Peers may combine as they like what is not weak; we offer the usual ones. */
+static void all_others(struct ike_conf *out)
+{
+    static const char *const ciphers[] = { "aes256", "aes192", "aes128" },
+                      *const hashes[] = { "sha512", "sha384", "sha256", "sha1" },
+                      *const groups[] = { "ecp384", "x25519", "ecp256", "modp4096", "modp3072", "modp2048" };
+    char text[64], why[128];
+    struct ike_proposal p;
+    out->proposal_offer = out->proposal_count;
+    for (size_t c = 0; c < sizeof ciphers / sizeof ciphers[0]; c++)
+        for (size_t h = 0; h < sizeof hashes / sizeof hashes[0]; h++)
+            for (size_t g = 0; g < sizeof groups / sizeof groups[0]; g++) {
+                snprintf(text, sizeof text, "%s-%s-%s", ciphers[c], hashes[h], groups[g]);
+                if (out->proposal_count < IKE_PROPOSALS_MAX &&
+                    ike_proposal_parse(text, &p, why, sizeof why) && !have(out, &p))
+                    out->proposals[out->proposal_count++] = p;
+            }
 }
 
 static int32_t phase1(struct adit_self *self, const struct adit_array *a, struct ike_conf *out)
@@ -31,6 +61,8 @@ static int32_t phase1(struct adit_self *self, const struct adit_array *a, struct
             if (!ike_proposal_parse(ike_default_proposals[n], &out->proposals[n], why, sizeof why))
                 return adit_fail(self, ADIT_ECONF, "%s", why);
     out->proposal_count = n;
+    if (!a->count)
+        all_others(out);
     return 0;
 }
 
@@ -73,6 +105,7 @@ int32_t inst_settings(struct adit_self *self, const struct ipsec_conf *c, struct
         .mtu = c->mtu,
         .pfs = c->pfs,
         .initiator_only = c->initiator_only,
+        .always_encap = c->encap == IPSEC_ENCAP_ALWAYS,
     };
     for (uint32_t i = 0; i < c->listen.count; i++) {
         struct adit_addr a;

@@ -9,6 +9,9 @@
 
 #include <adit/plugin.h>
 
+#define IPSEC_ENCAP_NAT    0u
+#define IPSEC_ENCAP_ALWAYS 1u
+
 struct ipsec_conf {
     struct adit_array listen;           /* struct adit_addr, without ports */
     struct ike_auth_conf auth;
@@ -25,6 +28,7 @@ struct ipsec_conf {
     uint32_t window;
     uint32_t max_half_open, max_half_open_per_address, starts_per_s_per_address, max_sas;
     uint32_t mtu;
+    uint32_t encap;             /* IPSEC_ENCAP_* */
     uint32_t initiator_only;
     uint32_t export_keys;
 };

@@ -225,6 +225,9 @@ static bool put_nat_d(struct ike_sa *sa, struct ike_out *o)
     for (uint32_t i = 0; sa->nat && i < 2; i++) {
         if (!ike_nat_hash(sa->k->lib, sa->prop.hash, sa->cookie_i, sa->cookie_r, &at[i], hash))
             return false;
+        /* Before the peer, not before us: Windows calls no server behind one (row W1). */
+        if (i == 0 && sa->k->conf.always_encap)
+            hash[0] ^= 1;
         ike_out_payload(o, type, hash, sa->prop.hash->len);
     }
     return true;
@@ -253,7 +256,7 @@ static bool take_nat_d(struct ike_sa *sa, const struct ike_rx *rx)
     }
     if (seen >= 2) {
         sa->nat_here = !at_home;
-        sa->nat_there = !same;
+        sa->nat_there = !same || sa->k->conf.always_encap;
     } else {
         sa->nat = 0;            /* announced, and not done */
     }
@@ -381,10 +384,12 @@ static bool send_1(struct ike_sa *sa, struct ike_rx *rx)
                                         IKE_AUTH_RSA, IKE_AUTH_PSK };
     struct ike *k = sa->k;
     struct ike_transform t[IKE_TRANSFORMS];
-    uint32_t n = 0;
+    uint32_t n = 0, most = k->conf.proposal_offer;
     (void)rx;
+    if (!most || most > k->conf.proposal_count)
+        most = k->conf.proposal_count;
     for (uint32_t m = 0; m < sizeof methods / sizeof *methods; m++) {
-        for (uint32_t i = 0; i < k->conf.proposal_count && n < IKE_TRANSFORMS; i++) {
+        for (uint32_t i = 0; i < most && n < IKE_TRANSFORMS; i++) {
             const struct ike_proposal *p = &k->conf.proposals[i];
             if (!method_ok(sa->auth, methods[m]))
                 break;

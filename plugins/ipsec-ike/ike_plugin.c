@@ -3,6 +3,12 @@
 
 #define R ADIT_OPT_RELOAD
 
+static const struct adit_word encap_words[] = {
+    { "nat", IPSEC_ENCAP_NAT, 0 },
+    { "always", IPSEC_ENCAP_ALWAYS, 0 },
+    { NULL, 0, 0 },
+};
+
 static const struct adit_opt psk_opts[] = {
     ADIT_OPT(PREFIX, ike_psk_conf, address, "address", NULL, 0,
              "Address or network of the peer; any when it is left out."),
@@ -79,6 +85,8 @@ static const struct adit_opt opts[] = {
                  "Phase 1 associations at once."),
     ADIT_OPT_NUM(U32, ipsec_conf, mtu, "fragment", "1280", 0, 65000u, R,
                  "IKE messages longer than this leave in fragments where the peer can read them; 0 never."),
+    ADIT_OPT_WORDS(ENUM, ipsec_conf, encap, "udp-encapsulation", encap_words, "nat", R,
+                   "When ESP goes in UDP: behind translators, or always."),
     ADIT_OPT(BOOL, ipsec_conf, initiator_only, "initiator-only", "no", R,
              "Only place calls; answer none."),
     ADIT_OPT(BOOL, ipsec_conf, export_keys, "export-keys", "no", 0,

@@ -277,6 +277,25 @@ START_TEST(W2_two_clients_behind_one_nat)
 }
 END_TEST
 
+START_TEST(encapsulated_without_a_nat)
+{
+    begin();
+    struct end s = end_of("10.0.0.1", KEY), c = end_of("10.0.0.2", KEY);
+    s.conf.encap = IPSEC_ENCAP_ALWAYS;
+    end_up(&s);
+    end_up(&c);
+    struct fake_link *out = dial(&c, &s);
+    pass(1000);
+    ck_assert(answered(0) && answered(0)->state == FAKE_LINK_UP);
+    ck_assert_uint_eq(answered(0)->info.security->encap, 1);
+    ck_assert_uint_eq(out->info.security->encap, 1);
+    talk(out, answered(0));
+    end_down(&c);
+    end_down(&s);
+    finish();
+}
+END_TEST
+
 START_TEST(the_nat_changes_its_port)
 {
     begin();
@@ -495,7 +514,7 @@ static Suite *suite(void)
 {
     return unit_suite("ipsec", (const TTest *const[]){
         a_call_through_ipsec, a_wrong_key_is_named, W2_two_clients_behind_one_nat,
-        the_nat_changes_its_port, loss_and_duplication_everywhere, M6_the_client_rekeys,
+        encapsulated_without_a_nat, the_nat_changes_its_port, loss_and_duplication_everywhere, M6_the_client_rekeys,
         the_server_rekeys, verbs_rekey_and_drop, W3_a_client_vanishes, reload_takes_another_key,
         what_is_wrong_is_said, garbage_on_every_port, NULL });
 }
