@@ -142,7 +142,12 @@ void ses_auth_query(struct ses *s, const struct adit_auth_query *q)
     ses_index_user(s, false);
     snprintf(s->user, sizeof s->user, "%s", q->user);
     split_user(s);
-    s->method = q->method;
+    /* A change of password is one more step of the method that asked for it: that is
+     * what policies judge. */
+    if (q->method != ADIT_AUTH_CHANGE)
+        s->method = q->method;
+    else if (!s->method)
+        s->method = ADIT_AUTH_MSCHAPV2;
     s->message[0] = '\0';
     s->chain_cause = ADIT_CAUSE_UNKNOWN_USER;
     if (!ses_attrs_base(s)) {
@@ -153,7 +158,7 @@ void ses_auth_query(struct ses *s, const struct adit_auth_query *q)
     ses_put_str(s, ADIT_ATTR_ACCOUNT, s->account);
     if (*s->domain)
         ses_put_str(s, ADIT_ATTR_DOMAIN, s->domain);
-    ses_put_u(s, ADIT_ATTR_METHOD, q->method);
+    ses_put_u(s, ADIT_ATTR_METHOD, s->method);
     s->query = query_copy(q);
     if (!s->query) {
         refuse(s, ADIT_CAUSE_RESOURCE, NULL);

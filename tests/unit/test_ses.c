@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "ses_rig.h"
+#include "session/ses_int.h"
 #include "unit.h"
 
 #define PAP "ppp: { auth: [pap], answer-timeout: 5s, half-open: 0, half-open-per-address: 0"
@@ -254,6 +255,25 @@ START_TEST(each_refusal_has_its_cause)
     /* an address that was leased came back */
     ck_assert_uint_eq(l->released, strstr(r->log, "attach") != NULL);
     counts_agree();
+    rig_close();
+}
+END_TEST
+
+/* Policies judge the method of the login, also when it changes the password. */
+START_TEST(a_change_of_password_is_of_the_method_that_asked)
+{
+    house(PLAIN);
+    a->silent = true;
+    rig_call(t, "anna", 1);
+    rig_run(1000);
+    struct ses *s = ses_next(NULL);
+    ck_assert_uint_eq(ses_u(s, ADIT_ATTR_METHOD), ADIT_AUTH_PAP);
+    struct adit_auth_query q = { .size = sizeof q, .method = ADIT_AUTH_CHANGE, .user = "anna" };
+    ses_auth_query(s, &q);
+    ck_assert_uint_eq(ses_u(s, ADIT_ATTR_METHOD), ADIT_AUTH_PAP);
+    struct ses_info i;
+    ses_info(s, &i);
+    ck_assert_str_eq(i.method, "pap");
     rig_close();
 }
 END_TEST
@@ -1045,7 +1065,8 @@ static Suite *suite(void)
 {
     Suite *s = unit_suite("ses", (const TTest *const[]){
         a_login_goes_up_the_ladder_and_down_again, authenticators_and_pools_are_asked_in_order,
-        what_does_not_run_is_passed_over, the_peer_hears_of_success_after_the_policy,
+        what_does_not_run_is_passed_over, a_change_of_password_is_of_the_method_that_asked,
+        the_peer_hears_of_success_after_the_policy,
         the_first_cause_wins, one_that_never_answers_is_passed_over_in_time,
         a_second_answer_changes_nothing, the_oldest_of_too_many_unanswered_is_forgotten, an_answer_after_the_hangup_is_late,
         an_instance_may_go_at_any_time, ports_run_out_and_change_while_in_use,
