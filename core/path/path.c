@@ -372,7 +372,7 @@ int32_t path_open(struct adit_port *port, struct path_assoc *assoc, const struct
         return ADIT_ENOMEM;
     hold(&p->pub);
     *out = p;
-    if (!assoc && !(port->flags & ADIT_PATH_SECURE) && p->refs == 1)
+    if (!assoc && !(port->flags & (ADIT_PATH_SECURE | ADIT_PATH_STEADY)) && p->refs == 1)
         path_sock_errors(&port->sock[to.family == ADIT_AF_IPV6], p);
     return 0;
 }

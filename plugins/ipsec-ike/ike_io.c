@@ -555,7 +555,7 @@ static int32_t bind_one(struct inst *in, const struct adit_addr *at, uint32_t pr
     p->at.port = port;
     p->protocol = protocol;
     p->at_4500 = port == IPSEC_NAT_PORT;
-    int32_t code = in->self->host->path->bind(in->self, protocol, &p->at, 0, ops, p, &p->port);
+    int32_t code = in->self->host->path->bind(in->self, protocol, &p->at, ADIT_PATH_STEADY, ops, p, &p->port);
     if (code) {
         code = bind_failed(in, code, p);
         free(p);

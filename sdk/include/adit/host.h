@@ -146,6 +146,7 @@ struct adit_path_ops {
 };
 
 #define ADIT_PATH_SECURE 0x1u   /* drop (and count) what came without security */
+#define ADIT_PATH_STEADY 0x2u   /* since 1.1: ICMP errors, easily forged, end no path that we opened */
 
 struct adit_path_api {
     uint32_t size;
