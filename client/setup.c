@@ -34,6 +34,7 @@ struct setup {
     bool pptp, l2tp, ipsec;     /* l2tp: clear, with clear_l2tp */
     bool tunnels_given, clear_l2tp, force;
     struct setup_ipsec keys;
+    char *socket_path;          /* socket made absolute */
     char *psk;                  /* wiped when written */
     struct adit_range range;
     bool have_range;
@@ -602,7 +603,7 @@ static int complete_socket(struct setup *s)
         free(dir);
         if (!path)
             return complain("--control-socket %s: not a path", s->socket);
-        s->socket = path;
+        s->socket = s->socket_path = path;
     }
     if (strlen(s->socket) > SOCKET_MAX)
         return complain("--control-socket %s: a socket's path has at most %d bytes", s->socket, SOCKET_MAX);
@@ -675,6 +676,7 @@ int cmd_setup(int argc, char **argv)
     if (s.psk)
         bytes_wipe(s.psk, strlen(s.psk));
     bytes_wipe(s.keys.generated, sizeof s.keys.generated);
+    free(s.socket_path);
     free(s.psk);
     free(s.users);
     free(s.routes);

@@ -6,6 +6,7 @@
  */
 #include "ike_inst.h"
 
+#include <openssl/crypto.h>
 #include <stdlib.h>
 
 #define MARKER     4u           /* RFC 3948 section 2.2: where an SPI would be, zero */
@@ -102,6 +103,7 @@ static void todo_run(void *u)
 {
     struct todo *t = u;
     t->job->run(t->job);
+    OPENSSL_thread_stop();      /* what the library keeps for this thread must not outlive `lib` */
 }
 
 static void todo_done(void *u, int32_t status)
