@@ -57,6 +57,9 @@ static const struct { const char *setting, *remedy; } remedies[] = {
 [ADIT_CAUSE_REFUSED]          = { "", "See the server's log for its reason." },
 [ADIT_CAUSE_CONFLICT]         = { "policies[].profile", "Make the profile agree with the account and the server's settings." },
 [ADIT_CAUSE_CERTIFICATE]      = { "ppp.tls-ca", "Give the client a certificate of the authority that ppp.tls-ca names." },
+[ADIT_CAUSE_LEASE_LOST]       = { "pools", "The DHCP server took the address back or did not renew it: see its log and 'adit pools'." },
+[ADIT_CAUSE_DHCP_SILENT]      = { "pools[].interface", "See that a DHCP server answers there, or add a pool of type range after it." },
+[ADIT_CAUSE_LOCKED_OUT]       = { "ppp.lockout", "Wait, or unlock it: 'adit unlock NAME|ADDRESS'." },
 };
 // clang-format on
 

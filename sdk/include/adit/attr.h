@@ -80,7 +80,19 @@ struct adit_attrs;              /* opaque */
     X( 49, PACKETS_OUT,     U64,   "packets-out",     "Packets to the client.")                       \
     X( 50, DURATION,        U64,   "duration",        "ms since the session came up.")                \
     X( 51, AUTHENTICATOR,   STR,   "authenticator",   "The instance that accepted the user.")         \
-    X( 52, LEASE_POOL,      STR,   "lease-pool",      "The pool that the address came from.")
+    X( 52, LEASE_POOL,      STR,   "lease-pool",      "The pool that the address came from.")      \
+    X( 53, PUSH_ROUTE,      ADDR,  "push-route",      "A network behind us: clients that ask (DHCPINFORM) hear of it.") \
+    X( 54, CLIENT_VERSION,  STR,   "client-version",  "What the client said it is (LCP Identification).") \
+    X( 55, FILTER_RULE,     STR,   "filter-rule",     "A rule of the session's own packet filter, in order (RFC 4849).") \
+    X( 56, NAS_PORT,        U64,   "nas-port",        "Number of the port that the call takes.")    \
+    X( 57, MULTI_SESSION,   STR,   "multi-session",   "What sessions of one bundle share.")         \
+    X( 58, IPV6_PREFIX,     ADDR,  "ipv6-prefix",     "Network of the link to the client; it is advertised.") \
+    X( 59, DELEGATED_PREFIX, ADDR, "delegated-prefix", "IPv6 network that the client may delegate.") \
+    X( 60, IPV6_POOL,       STR,   "ipv6-pool",       "The pool to take the IPv6 network from.")    \
+    X( 61, IPV6_ADDRESS,    ADDR,  "ipv6-address",    "One IPv6 address of the client.")            \
+    X( 62, STARTED,         U64,   "started",         "Seconds since 1970 when the session came up.") \
+    X( 63, STATE,           BYTES, "state",           "RADIUS State, for authentication once more.") \
+    X( 64, REAUTHENTICATE,  BOOL,  "reauthenticate",  "At its timeout the session is authenticated once more.")
 
 enum adit_attr {
 #define ADIT_X(number, NAME, type, name, text) ADIT_ATTR_##NAME = number,

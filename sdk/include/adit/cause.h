@@ -49,7 +49,10 @@
     X( 39, NO_ANSWER,        "ADIT-NO-ANSWER",        809, 0, "The peer did not answer.")                             \
     X( 40, REFUSED,          "ADIT-REFUSED",          807, 0, "The peer refused the call.")                           \
     X( 41, CONFLICT,         "ADIT-CONFLICT",         649, 649, "Settings of profile, account and server conflict.")  \
-    X( 42, CERTIFICATE,      "ADIT-CERTIFICATE",      798, 0, "The certificate is not acceptable.")
+    X( 42, CERTIFICATE,      "ADIT-CERTIFICATE",      798, 0, "The certificate is not acceptable.")                \
+    X( 43, LEASE_LOST,       "ADIT-LEASE-LOST",       829, 0, "The lease of the address ended.")                      \
+    X( 44, DHCP_SILENT,      "ADIT-DHCP-SILENT",      633, 0, "No DHCP server answered.")                             \
+    X( 45, LOCKED_OUT,       "ADIT-LOCKED-OUT",       691, 647, "Too many failures: the account or the address is locked out for a while.")
 
 enum adit_cause {
 #define ADIT_X(number, NAME, code, ras, mschap, text) ADIT_CAUSE_##NAME = number,

@@ -147,6 +147,8 @@ struct adit_path_ops {
 
 #define ADIT_PATH_SECURE 0x1u   /* drop (and count) what came without security */
 #define ADIT_PATH_STEADY 0x2u   /* since 1.1: ICMP errors, easily forged, end no path that we opened */
+#define ADIT_PATH_BROADCAST 0x4u    /* since 1.1: may send to everybody on a network (one bound address: its
+                                     * network is where 255.255.255.255 leaves) */
 
 struct adit_path_api {
     uint32_t size;
@@ -190,6 +192,44 @@ struct adit_security_api {
     /* The association is gone: its paths hear it, before this returns; unused()
      * does not come any more. A handle that was never seen is fine. */
     void (*end)(struct adit_self *self, const void *handle);
+};
+
+/* ---- sessions, from outside; since 1.1 ------------------------------------------ */
+
+/* For whoever manages sessions on somebody's behalf (RFC 5176). A session is
+ * known by its number, which is never used again. */
+struct adit_session_api {
+    uint32_t size;
+    /* The sessions that are up and that every value in `which` fits: strings and
+     * numbers are equal, addresses are of the same host (user and account: case
+     * does not count). At most n numbers into `out`; returns how many there are. */
+    uint32_t (*find)(struct adit_self *self, const struct adit_attrs *which, uint64_t *out,
+                     uint32_t n);
+    /* What is known of it, counters as of now; NULL: it is gone. Borrowed until
+     * the plugin returns to the loop. */
+    const struct adit_attrs *(*attrs)(struct adit_self *self, uint64_t session);
+    /* Other values for a session that is up, at once: SESSION_TIMEOUT (from its
+     * begin), IDLE_TIMEOUT, INTERIM, RATE_IN, RATE_OUT, FILTER_IN, FILTER_OUT,
+     * FILTER_RULE, CLASS, EXPIRY. Values replace those of the same attribute. All
+     * or nothing: ADIT_ENOENT it is gone; ADIT_ENOSYS an attribute that cannot
+     * change in a running session; ADIT_EINVAL a filter that does not exist or a
+     * rule that is none. */
+    int32_t (*revise)(struct adit_self *self, uint64_t session, const struct adit_attrs *values);
+    /* Ends it in good order. ADIT_ENOENT. */
+    int32_t (*drop)(struct adit_self *self, uint64_t session, uint32_t cause, const char *text);
+};
+
+/* ---- leases; since 1.1 ----------------------------------------------------------- */
+
+/* For pools: news of a lease that was answered with and not yet released. */
+struct adit_lease_api {
+    uint32_t size;
+    /* What comes with the address changed: attrs replace those of the answer
+     * (what a client already negotiated stays; DHCPINFORM tells the new ones). */
+    void (*changed)(struct adit_self *self, uint64_t lease, const struct adit_attrs *attrs);
+    /* The address may not be used any more: the session ends with the cause
+     * (0: LEASE_LOST), text for people or NULL. release() does not come. */
+    void (*lost)(struct adit_self *self, uint64_t lease, uint32_t cause, const char *text);
 };
 
 /* ---- links ----------------------------------------------------------------- */
@@ -274,6 +314,16 @@ struct adit_control_api {
     uint32_t size;
     int32_t (*verb)(struct adit_self *self, const char *name, const char *sentence,
                     adit_verb_fn fn);
+    /* 1.1: a verb whose answer takes time. begin() gets a number; what it
+     * answers is written into report(call), now or later, and ends with
+     * finish(call, 0), or with finish(call, ADIT_E*) after adit_fail(). report()
+     * gives NULL when whoever asked has gone; finish() is due all the same,
+     * once for each begin(), at destroy() at the latest. */
+    int32_t (*verb_later)(struct adit_self *self, const char *name, const char *sentence,
+                          void (*begin)(struct adit_self *self, uint64_t call,
+                                        const struct adit_kv *args, uint32_t n));
+    struct adit_report *(*report)(struct adit_self *self, uint64_t call);
+    void (*finish)(struct adit_self *self, uint64_t call, int32_t status);
 };
 
 /* ---- files of a plugin's own ------------------------------------------------ */
@@ -342,6 +392,10 @@ struct adit_host {
     const struct adit_crypto_api *crypto;
     const struct adit_judge_api *judge;
     const struct adit_security_api *security;   /* since 1.1 */
+    const struct adit_session_api *session;     /* since 1.1 */
+    const struct adit_lease_api *lease;         /* since 1.1 */
+    const char *state_dir;      /* since 1.1: what must survive a restart is kept below it, in
+                                 * a directory with the plugin's name; NULL: nothing is kept */
 };
 
 #endif
