@@ -37,7 +37,7 @@ struct rad_how {
 enum rad_end {
     RAD_ANSWERED,
     RAD_SILENT,                 /* no server answered within the time for all */
-    RAD_NO_SERVER,              /* every one is dead at present */
+    RAD_NO_SERVER,              /* every one is dead at present; or there is none of that name */
     RAD_TOO_LONG,               /* the request does not fit into a packet */
     RAD_GONE,                   /* the group is freed */
 };
@@ -53,15 +53,47 @@ void rad_group_stop(struct rad_group *g);       /* sockets closed, asks end with
 void rad_group_free(struct rad_group *g);
 
 /* `code` is RAD_ACCESS_REQUEST, RAD_ACCOUNTING_REQUEST; `limit_ms` for all tries
- * with all servers. `prefer` (may be NULL): the server that sent the challenge
- * that this continues: State means nothing to another. NULL: out of memory (done
- * is not called). done() does not come from inside rad_ask(). */
-struct rad_ask *rad_ask(struct rad_group *g, uint32_t code, uint64_t limit_ms, const char *prefer,
+ * with all servers. `only` (may be NULL): that server and no other is asked, even a
+ * dead one: whoever sent the challenge that this continues, since State means nothing
+ * to another. NULL: out of memory, too many at once, or stopped (done is not called).
+ * write() may come from inside rad_ask(), done() does not. Neither calls
+ * rad_group_stop(). */
+struct rad_ask *rad_ask(struct rad_group *g, uint32_t code, uint64_t limit_ms, const char *only,
                         rad_write write, rad_done done, void *u);
 void rad_ask_cancel(struct rad_ask *a);         /* done() does not come any more */
 
+bool rad_group_has(const struct rad_group *g, const char *server);
 /* For `adit radius`: one object a server: name, address, state (up, dead,
  * probing, unknown), since, round-trip, in flight, counters. */
 void rad_group_report(struct rad_group *g, struct adit_report *r);
+
+/* ---- for the faces' tables (plugin.c) ------------------------------------------------ */
+
+/* The first counters of both faces, in this order: all servers together. */
+#define RAD_CLIENT_COUNTERS(X)                                                                  \
+    X(REQUESTS,   "requests",          "Requests that a server was asked.")                     \
+    X(AGAIN,      "retransmissions",   "Requests sent once more, to the same server.")          \
+    X(ANSWERS,    "answers",           "Answers that were verified and fitted a request.")      \
+    X(SILENT,     "unanswered",        "Requests that a server left without an answer.")        \
+    X(FAILOVERS,  "failovers",         "Requests that went on to another server.")              \
+    X(LATE,       "late-answers",      "Answers to requests that were given up.")               \
+    X(DUPLICATE,  "duplicate-answers", "Second answers to a request.")                          \
+    X(FORGED,     "bad-authenticators", "Answers that the shared secret does not verify.")      \
+    X(UNSIGNED,   "unsigned-answers",  "Answers without the Message-Authenticator that is demanded.") \
+    X(STRAY,      "stray-datagrams",   "Datagrams from elsewhere, of no request, or not RADIUS.") \
+    X(PROBES,     "probes",            "Status-Server requests.")
+
+enum {
+#define RAD_X(NAME, name, text) RAD_N_##NAME,
+    RAD_CLIENT_COUNTERS(RAD_X)
+#undef RAD_X
+    RAD_N_CLIENT
+};
+
+/* And events of both. */
+extern const struct adit_event rad_ev_up, rad_ev_dead, rad_ev_secret, rad_ev_unsigned, rad_ev_stray,
+    rad_ev_lookup;
+#define RAD_CLIENT_EVENTS \
+    &rad_ev_up, &rad_ev_dead, &rad_ev_secret, &rad_ev_unsigned, &rad_ev_stray, &rad_ev_lookup
 
 #endif

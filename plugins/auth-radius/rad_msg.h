@@ -54,6 +54,7 @@ struct rad_out {
     uint32_t ma_at;             /* of Message-Authenticator's value; 0: none */
     bool full;                  /* something did not fit: rad_finish() gives 0 */
     uint8_t authenticator[16];  /* requests: made by rad_begin() (Access, Status) or rad_finish() */
+    struct adit_addr our;       /* where it leaves from; family NONE: not known */
     uint8_t bytes[RAD_MAX];
 };
 
