@@ -25,6 +25,7 @@
 
 #define RAD_MAX  4096u          /* octets of a packet, RFC 2865 section 3 */
 #define RAD_HEAD 20u
+#define RAD_PASSWORD_MAX 128u   /* RFC 2865 section 5.2 */
 
 enum rad_code {
     RAD_ACCESS_REQUEST = 1, RAD_ACCESS_ACCEPT = 2, RAD_ACCESS_REJECT = 3,
@@ -33,8 +34,6 @@ enum rad_code {
     RAD_DISCONNECT_REQUEST = 40, RAD_DISCONNECT_ACK = 41, RAD_DISCONNECT_NAK = 42,
     RAD_COA_REQUEST = 43, RAD_COA_ACK = 44, RAD_COA_NAK = 45,
 };
-
-#define RAD_VENDOR_MICROSOFT 311u
 
 /* Attribute types by the standards' names; the whole list: rad_types.h. */
 #include "rad_types.h"
@@ -52,15 +51,15 @@ struct rad_out {
     const struct rad_key *key;
     uint32_t code, len;
     uint32_t ma_at;             /* of Message-Authenticator's value; 0: none */
-    bool full;                  /* something did not fit: rad_finish() gives 0 */
+    bool full;                  /* something did not fit (or MD5 is forbidden): rad_finish() gives 0 */
     uint8_t authenticator[16];  /* requests: made by rad_begin() (Access, Status) or rad_finish() */
     struct adit_addr our;       /* where it leaves from; family NONE: not known */
     uint8_t bytes[RAD_MAX];
 };
 
 /* A request. Access-Request, Status-Server, CoA and Disconnect begin with
- * Message-Authenticator; RFC 2865 codes get a random authenticator. Accounting
- * requests carry it too when `sign` is set by rad_begin_signed(). */
+ * Message-Authenticator; Access-Request and Status-Server get a random
+ * authenticator, the others' is a signature. */
 void rad_begin(struct rad_out *o, const struct rad_key *key, uint32_t code);
 /* An answer to a request whose authenticator is given (CoA-ACK ...). */
 void rad_begin_answer(struct rad_out *o, const struct rad_key *key, uint32_t code,
@@ -74,7 +73,8 @@ void rad_put_vendor(struct rad_out *o, uint32_t vendor, uint32_t type, const voi
 void rad_put_tagged(struct rad_out *o, uint32_t type, uint32_t tag, const void *p, uint32_t len);
 void rad_put_password(struct rad_out *o, const void *p, uint32_t len);  /* User-Password, section 5.2 */
 /* Signs; the packet stands in o->bytes. May be called again with another id (a
- * retransmission to another server begins anew instead: the key differs). */
+ * retransmission to another server begins anew instead: the key differs).
+ * Octets; 0: it did not fit, or this host forbids MD5. */
 uint32_t rad_finish(struct rad_out *o, uint8_t id);
 
 /* ---- reading --------------------------------------------------------------------- */
@@ -97,7 +97,8 @@ struct rad_attr {
     uint32_t at, inner, inner_end;      /* where the walk stands */
 };
 
-/* Header and length field. False: not a RADIUS packet. */
+/* Header, length field, and the frame of every attribute. False: not a RADIUS
+ * packet. What is inside an attribute is rad_next()'s affair. */
 bool rad_open(struct rad_in *in, const void *p, size_t len);
 bool rad_next(const struct rad_in *in, struct rad_attr *a);
 /* The first of a type; false: none. */
@@ -107,10 +108,11 @@ bool rad_u32(const struct rad_attr *a, uint32_t *v);            /* false: not 4 
 uint32_t rad_gather(const struct rad_in *in, uint32_t type, uint8_t *out, uint32_t size);
 
 enum rad_verdict { RAD_OK, RAD_BAD_AUTHENTICATOR, RAD_BAD_MESSAGE_AUTHENTICATOR, RAD_NO_MESSAGE_AUTHENTICATOR };
-#define RAD_MA_REQUIRED 1u      /* else its absence is fine, a wrong one never */
+#define RAD_MA_REQUIRED 1u      /* else its absence is fine (but beside EAP-Message), a wrong one never */
 
 /* An answer to the request with that authenticator (RFC 2865 section 3, RFC 2869
- * section 5.14). Constant time. */
+ * section 5.14). Constant time. RAD_BAD_AUTHENTICATOR is told before what is wrong
+ * with the Message-Authenticator. */
 enum rad_verdict rad_verify(const struct rad_in *in, const struct rad_key *key,
                             const uint8_t request_authenticator[16], uint32_t ma);
 /* A request that came to us: accounting, CoA, Disconnect (RFC 5176 section 3). */
