@@ -38,6 +38,7 @@ struct rad_nas_conf {
     struct adit_addr address;   /* NAS-IP(v6)-Address; absent: the source of the request */
     uint32_t port_type;         /* NAS-Port-Type; Virtual (5) */
     struct adit_array send;     /* const char *: "Attribute=value", put into every request */
+    uint32_t strip_domain;      /* 1: User-Name without it, where the method allows */
 };
 
 struct rad_coa_conf {
@@ -58,7 +59,6 @@ struct rad_auth_conf {
     struct rad_nas_conf nas;
     struct rad_coa_conf coa;
     struct adit_array domains;  /* const char *: whose users are asked for; none: all */
-    uint32_t strip_domain;      /* 1: User-Name without it */
     uint32_t grants;            /* 1: an accepted user is permitted, whatever policies say */
     uint64_t limit_ms;          /* for one authentication, all servers together */
     uint32_t in_flight;         /* at most, more are refused */
