@@ -650,7 +650,7 @@ static void warn_address(const struct users *us, const struct user *u)
 {
     for (uint32_t i = 0; i < users_count(us); i++) {
         const struct user *o = users_at(us, i);
-        if (o != u && u->address.family != ADIT_AF_NONE && addr_same_host(&o->address, &u->address))
+        if (o != u && u->address.family != ADIT_AF_NONE && adit_same_host(&o->address, &u->address))
             fprintf(stderr, "adit user: '%s' has the same address; only one of them can be connected\n",
                     o->name);
     }

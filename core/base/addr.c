@@ -19,11 +19,6 @@ static uint8_t addr_bits(uint8_t family)
     return family == ADIT_AF_IPV4 ? 32 : family == ADIT_AF_IPV6 ? 128 : 0;
 }
 
-static size_t addr_bytes(uint8_t family)
-{
-    return addr_bits(family) / 8u;
-}
-
 /* ---- to text ------------------------------------------------------------------ */
 
 const char *addr_text_host(const struct adit_addr *a, char out[ADDR_TEXT])
@@ -54,7 +49,7 @@ static bool addr_is_network(const struct adit_addr *a)
     static const uint8_t zero[16];
     if (a->prefix >= addr_bits(a->family))
         return false;
-    return a->prefix || memcmp(a->ip, zero, addr_bytes(a->family)) == 0;
+    return a->prefix || memcmp(a->ip, zero, adit_addr_len(a->family)) == 0;
 }
 
 const char *addr_text(const struct adit_addr *a, char out[ADDR_TEXT])
@@ -193,15 +188,9 @@ uint32_t addr_u32(const struct adit_addr *a)
 
 /* ---- comparison -------------------------------------------------------------------- */
 
-bool addr_same_host(const struct adit_addr *a, const struct adit_addr *b)
-{
-    return a->family == b->family && a->zone == b->zone &&
-           memcmp(a->ip, b->ip, addr_bytes(a->family)) == 0;
-}
-
 bool addr_equal(const struct adit_addr *a, const struct adit_addr *b)
 {
-    return addr_same_host(a, b) && a->port == b->port && a->prefix == b->prefix;
+    return adit_same_host(a, b) && a->port == b->port && a->prefix == b->prefix;
 }
 
 bool addr_in(const struct adit_addr *host, const struct adit_addr *net)
@@ -225,7 +214,7 @@ uint32_t addr_hash(const struct adit_addr *a, uint64_t seed)
 {
     /* zone stays outside: one peer's packets may carry it or not */
     uint8_t key[3 + 16] = { a->family, (uint8_t)(a->port >> 8), (uint8_t)a->port };
-    size_t n = addr_bytes(a->family);
+    size_t n = adit_addr_len(a->family);
     memcpy(key + 3, a->ip, n);
     return adit_hash_of(key, 3 + n, seed);
 }

@@ -14,7 +14,6 @@ const char *addr_text_host(const struct adit_addr *a, char out[ADDR_TEXT]);    /
 int addr_parse(const char *text, struct adit_addr *out);   /* all forms above; 0 or ADIT_EINVAL */
 struct adit_addr addr_ipv4(uint32_t host_order);
 uint32_t addr_u32(const struct adit_addr *a);               /* IPv4, host byte order */
-bool addr_same_host(const struct adit_addr *a, const struct adit_addr *b);  /* ports and prefix aside */
 bool addr_equal(const struct adit_addr *a, const struct adit_addr *b);
 bool addr_in(const struct adit_addr *host, const struct adit_addr *net);
 uint32_t addr_hash(const struct adit_addr *a, uint64_t seed);

@@ -180,7 +180,7 @@ static struct change *find_proxy(int index, const struct adit_addr *addr)
     uint32_t hash = proxy_hash(index, addr);
     for (struct adit_entry *n = adit_table_first(&proxies, hash); n; n = adit_table_next(&proxies, n)) {
         struct change *c = ADIT_OF(n, struct change, proxy);
-        if (c->index == index && addr_same_host(&c->addr, addr))
+        if (c->index == index && adit_same_host(&c->addr, addr))
             return c;
     }
     return NULL;

@@ -338,7 +338,7 @@ struct adit_port *path_port(uint32_t protocol, const struct adit_addr *at)
             continue;
         if (path_any(&p->at) && (!p->at.family || p->at.family == at->family))
             any = p;
-        else if (addr_same_host(&p->at, at))
+        else if (adit_same_host(&p->at, at))
             return p;
     }
     return any;

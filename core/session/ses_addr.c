@@ -22,7 +22,7 @@ static void two_of(struct ses *s, uint32_t id, const struct adit_array *server,
     for (uint32_t i = 0; n < 2 && i < server->count; i++) {
         const struct adit_addr *of_server = (const struct adit_addr *)
             (const void *)((const char *)server->items + i * server->stride);
-        if (n == 0 || !addr_same_host(&out[0], of_server))
+        if (n == 0 || !adit_same_host(&out[0], of_server))
             out[n++] = *of_server;
     }
 }

@@ -154,7 +154,7 @@ struct ses *ses_index_holder(const struct adit_addr *a)
     uint32_t hash = hash_of(a);
     for (struct adit_entry *n = adit_table_first(&holders, hash); n; n = adit_table_next(&holders, n)) {
         struct ses *s = ADIT_OF(n, struct ses, holder);
-        if (!s->finished && addr_same_host(&s->address, a))
+        if (!s->finished && adit_same_host(&s->address, a))
             return s;
     }
     return NULL;

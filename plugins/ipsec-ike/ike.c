@@ -29,12 +29,6 @@ struct adit_addr ike_our(const struct adit_path *path, bool at_4500)
     return a;
 }
 
-static bool same_host(const struct adit_addr *a, const struct adit_addr *b)
-{
-    return a->family == b->family && a->zone == b->zone &&
-           memcmp(a->ip, b->ip, a->family == ADIT_AF_IPV6 ? 16 : 4) == 0;
-}
-
 uint64_t ike_digest_of(const struct ike *k, const uint8_t *p, size_t len)
 {
     uint64_t d = (uint64_t)adit_hash_of(p, len, k->seed[0]) << 32 | adit_hash_of(p, len, k->seed[1]);
@@ -529,7 +523,7 @@ void ike_sa_fail(struct ike_sa *sa, int32_t code, enum ike_say say, const char *
 void ike_sa_moved(struct ike_sa *sa, const struct ike_rx *rx)
 {
     struct ike *k = sa->k;
-    bool same = same_host(&rx->path->peer, &sa->path->peer) &&
+    bool same = adit_same_host(&rx->path->peer, &sa->path->peer) &&
                 rx->path->peer.port == sa->path->peer.port && rx->at_4500 == sa->at_4500;
     if (rx->path == sa->path || (sa->state == IKE_S_UP && !same && !sa->nat_there))
         return;
@@ -593,8 +587,8 @@ static struct ike_peer *peer_like(struct ike *k, const struct ike_sa *sa, const 
     ADIT_LIST_EACH(n, &k->peers) {
         struct ike_peer *p = ADIT_OF(n, struct ike_peer, node);
         if (!p->dead && p->psk == (sa->method == IKE_AUTH_PSK) && p->encap == encap &&
-            strcmp(p->identity, identity) == 0 && same_host(&p->our, &sa->path->our) &&
-            same_host(&p->addr, &sa->path->peer) &&
+            strcmp(p->identity, identity) == 0 && adit_same_host(&p->our, &sa->path->our) &&
+            adit_same_host(&p->addr, &sa->path->peer) &&
             (!encap || p->addr.port == sa->path->peer.port))
             return p;
     }
@@ -667,8 +661,8 @@ void ike_info_contact(struct ike_sa *sa)
     ADIT_LIST_EACH(n, &k->peers) {
         struct ike_peer *p = ADIT_OF(n, struct ike_peer, node);
         if (p == sa->peer || p->dead || !sa->peer || strcmp(p->identity, sa->peer->identity) != 0 ||
-            p->psk != sa->peer->psk || !same_host(&p->our, &sa->peer->our) ||
-            !same_host(&p->addr, &sa->peer->addr) || p->addr.port != sa->peer->addr.port)
+            p->psk != sa->peer->psk || !adit_same_host(&p->our, &sa->peer->our) ||
+            !adit_same_host(&p->addr, &sa->peer->addr) || p->addr.port != sa->peer->addr.port)
             continue;
         contact(sa, p);
         return;
@@ -937,8 +931,8 @@ static struct ike_sa *want_sa(struct ike *k, const struct ike_want *w)
     }
     ADIT_LIST_EACH(n, &k->sas) {
         struct ike_sa *sa = ADIT_OF(n, struct ike_sa, node);
-        if (sa->dead || !same_host(&sa->path->peer, &w->call.peer) ||
-            (w->call.our.family && !same_host(&sa->path->our, &w->call.our)))
+        if (sa->dead || !adit_same_host(&sa->path->peer, &w->call.peer) ||
+            (w->call.our.family && !adit_same_host(&sa->path->our, &w->call.our)))
             continue;
         if (w->bond) {
             if (sa->initiator && sa->state != IKE_S_UP &&
@@ -1102,7 +1096,7 @@ void ike_assoc_gone(struct ike *k, struct sad_assoc *a)
 void ike_assoc_moved(struct ike *k, struct sad_assoc *a, const struct adit_addr *from)
 {
     struct ike_bond *b = ike_bond_of(k, a);
-    if (!b || !b->peer->encap || (same_host(from, &b->peer->addr) && from->port == b->peer->addr.port))
+    if (!b || !b->peer->encap || (adit_same_host(from, &b->peer->addr) && from->port == b->peer->addr.port))
         return;
     ike_enter(k);
     b->peer->addr = *from;

@@ -199,14 +199,13 @@ static void peer_left(struct ike_peer *p)
 
 static void rx_delete_sa(struct ike_sa *sa, const struct ike_delete *d)
 {
-    struct ike *k = sa->k;
     struct rd r = rd_of(d->spis, (size_t)d->count * 16);
     struct ike_peer *p = sa->peer;
     for (uint32_t i = 0; i < d->count && p; i++) {
         const uint8_t *spi = rd_bytes(&r, 16);
-        ADIT_LIST_EACH(n, &k->sas) {
-            struct ike_sa *o = ADIT_OF(n, struct ike_sa, node);
-            if (!spi || o->dead || o->peer != p || memcmp(o->cookie_i, spi, 8) != 0 ||
+        ADIT_LIST_EACH(n, &p->sas) {
+            struct ike_sa *o = ADIT_OF(n, struct ike_sa, peer_node);
+            if (!spi || o->dead || memcmp(o->cookie_i, spi, 8) != 0 ||
                 memcmp(o->cookie_r, &spi[8], 8) != 0)
                 continue;
             if (p->sa_count == 1 && adit_list_empty(&p->bonds))

@@ -136,11 +136,6 @@ static bool op_work(void *u, struct ike_job *j)
 
 /* ---- paths ------------------------------------------------------------------------------ */
 
-static bool same_host(const struct adit_addr *a, const struct adit_addr *b)
-{
-    return a->family == b->family && !memcmp(a->ip, b->ip, sizeof a->ip);
-}
-
 /* Every address: none is named, or 0.0.0.0 or :: is. */
 static bool any_host(const struct adit_addr *a)
 {
@@ -159,7 +154,7 @@ static struct inst_port *port_for(struct inst *in, uint32_t protocol, bool at_45
             continue;
         if (any_host(&p->at))
             any = p;
-        else if (!our || any_host(our) || same_host(&p->at, our))
+        else if (!our || any_host(our) || adit_same_host(&p->at, our))
             return p;
     }
     return any;
@@ -203,7 +198,7 @@ static struct adit_path *op_esp_path(void *u, const struct sad_who *who, struct 
     struct inst *in = u;
     struct adit_addr our = who->our, peer = who->peer;
     if (who->encap) {
-        if (ike && ike->our.port == IPSEC_NAT_PORT && same_host(&ike->peer, &peer) &&
+        if (ike && ike->our.port == IPSEC_NAT_PORT && adit_same_host(&ike->peer, &peer) &&
             (!peer.port || ike->peer.port == peer.port))
             return in->self->host->path->hold(ike);
         return op_open(in, true, &our, &peer);
@@ -389,7 +384,7 @@ static bool op_covered(void *u, uint8_t protocol, uint16_t our_port, const struc
     ADIT_LIST_EACH(n, &in->covers) {
         const struct inst_cover *c = ADIT_OF(n, struct inst_cover, node);
         if (c->protocol == protocol && c->at.port == our_port &&
-            (any_host(&c->at) || !our || same_host(&c->at, our)))
+            (any_host(&c->at) || !our || adit_same_host(&c->at, our)))
             return true;
     }
     return false;
@@ -420,7 +415,7 @@ static int32_t face_cover(struct adit_self *self, uint32_t protocol, const struc
         return 0;               /* L2TP's kind; our own are not for us */
     ADIT_LIST_EACH(n, &in->covers) {
         const struct inst_cover *c = ADIT_OF(n, struct inst_cover, node);
-        if (c->protocol == protocol && c->at.port == at->port && same_host(&c->at, at))
+        if (c->protocol == protocol && c->at.port == at->port && adit_same_host(&c->at, at))
             return 0;
     }
     struct inst_cover *c = calloc(1, sizeof *c);

@@ -322,16 +322,11 @@ void sad_free(struct sad *s)
     free(s);
 }
 
-static bool same_host(const struct adit_addr *a, const struct adit_addr *b)
-{
-    return a->family == b->family && memcmp(a->ip, b->ip, a->family == ADIT_AF_IPV4 ? 4 : 16) == 0;
-}
-
 static bool is_of(const struct sad_assoc *a, const struct sad_who *who)
 {
     return a->who.owner == who->owner && a->who.encap == who->encap &&
            a->who.sel.protocol == who->sel.protocol && a->who.sel.our_port == who->sel.our_port &&
-           a->who.sel.peer_port == who->sel.peer_port && same_host(&a->who.our, &who->our);
+           a->who.sel.peer_port == who->sel.peer_port && adit_same_host(&a->who.our, &who->our);
 }
 
 static void leave_on(struct sad_assoc *a, struct adit_path *outer)
@@ -530,8 +525,8 @@ static void follow(struct sad_assoc *a, const struct sad_pair *p, uint32_t top_b
     if (outer == old || !a->who.encap || outer->protocol != old->protocol ||
         p->in.top <= top_before || was_replaced(a, p))
         return;
-    if (same_host(&outer->peer, &old->peer) && outer->peer.port == old->peer.port &&
-        same_host(&outer->our, &old->our))
+    if (adit_same_host(&outer->peer, &old->peer) && outer->peer.port == old->peer.port &&
+        adit_same_host(&outer->our, &old->our))
         return;
     leave_on(a, outer);
     a->sad->ops->moved(a->sad->u, a, &outer->peer);

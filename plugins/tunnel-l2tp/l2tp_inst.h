@@ -81,7 +81,6 @@ struct inst {
 
 /* ---- l2tp_table: who is known, who may come ------------------------------------ */
 
-bool inst_same_ip(const struct adit_addr *a, const struct adit_addr *b);
 bool inst_same_security(const struct adit_security_info *a, const struct adit_security_info *b);
 struct inst_host *inst_host_of(struct inst *in, const struct adit_addr *addr);
 

@@ -289,7 +289,7 @@ static void rx_clear(struct inst *in, struct adit_path *path, struct adit_frame 
  * security association. The port may differ for data; control must prove it. */
 static bool from_peer(const struct inst_tunnel *t, const struct adit_path *path)
 {
-    return path == t->path || (inst_same_ip(&path->peer, &t->path->peer) &&
+    return path == t->path || (adit_same_host(&path->peer, &t->path->peer) &&
                                inst_same_security(path->security, t->path->security));
 }
 
@@ -301,7 +301,7 @@ static bool may_follow(const struct inst_tunnel *t, const struct adit_path *path
     if (!len || t->t.state == L2TP_T_CLOSED || !l2tp_rel_next_in_line(&t->t.rel, h->ns, h->nr) ||
         !inst_same_security(path->security, t->path->security))
         return false;
-    if (inst_same_ip(&path->peer, &t->path->peer))
+    if (adit_same_host(&path->peer, &t->path->peer))
         return true;
     return t->inst->conf->follow == L2TP_FOLLOW_ALWAYS ||
            (t->inst->conf->follow == L2TP_FOLLOW_SECURED && path->security);
@@ -309,8 +309,8 @@ static bool may_follow(const struct inst_tunnel *t, const struct adit_path *path
 
 static bool same_end(const struct adit_path *a, const struct adit_path *b)
 {
-    return a == b || (a->peer.port == b->peer.port && inst_same_ip(&a->peer, &b->peer) &&
-                      inst_same_ip(&a->our, &b->our) &&
+    return a == b || (a->peer.port == b->peer.port && adit_same_host(&a->peer, &b->peer) &&
+                      adit_same_host(&a->our, &b->our) &&
                       inst_same_security(a->security, b->security));
 }
 

@@ -9,16 +9,6 @@
 
 #define IDS_MAX 60000u          /* beyond that a free id is hard to find */
 
-static uint32_t ip_len(const struct adit_addr *a)
-{
-    return a->family == ADIT_AF_IPV6 ? 16 : 4;
-}
-
-bool inst_same_ip(const struct adit_addr *a, const struct adit_addr *b)
-{
-    return a->family == b->family && a->zone == b->zone && !memcmp(a->ip, b->ip, ip_len(a));
-}
-
 bool inst_same_security(const struct adit_security_info *a, const struct adit_security_info *b)
 {
     return a == b || (a && b && a->handle && a->handle == b->handle);
@@ -26,14 +16,14 @@ bool inst_same_security(const struct adit_security_info *a, const struct adit_se
 
 static uint32_t hash_of(const struct inst *in, const struct adit_addr *addr)
 {
-    return adit_hash_of(addr->ip, ip_len(addr), in->seed);
+    return adit_hash_of(addr->ip, adit_addr_len(addr->family), in->seed);
 }
 
 struct inst_host *inst_host_of(struct inst *in, const struct adit_addr *addr)
 {
     ADIT_LIST_EACH(n, adit_hash_chain(&in->hosts, hash_of(in, addr))) {
         struct inst_host *h = ADIT_OF(n, struct inst_host, node);
-        if (inst_same_ip(&h->addr, addr))
+        if (adit_same_host(&h->addr, addr))
             return h;
     }
     return NULL;
@@ -79,7 +69,7 @@ static bool in_network(const struct adit_addr *net, const struct adit_addr *a)
     if (net->family != a->family)
         return false;
     uint32_t whole = net->prefix / 8u, bits = net->prefix % 8u;
-    if (whole > ip_len(a))
+    if (whole > adit_addr_len(a->family))
         return false;
     if (memcmp(net->ip, a->ip, whole) != 0)
         return false;
@@ -203,7 +193,7 @@ static void leave_host(struct inst_tunnel *t)
 void inst_tunnel_move(struct inst_tunnel *t, struct adit_path *path)
 {
     const struct adit_path_api *api = t->inst->self->host->path;
-    if (!inst_same_ip(&t->path->peer, &path->peer)) {
+    if (!adit_same_host(&t->path->peer, &path->peer)) {
         struct inst_host *host = host_get(t->inst, &path->peer);
         if (!host)
             return;

@@ -251,11 +251,6 @@ static void data_rx(struct run *r, struct adit_frame *f, const struct pptp_gre_h
         run_pop(r);
 }
 
-static bool same_host(const struct adit_addr *a, const struct adit_addr *b)
-{
-    return a->family == b->family && memcmp(a->ip, b->ip, sizeof a->ip) == 0;
-}
-
 /* Whose packet is it? NULL: nobody's, and counted. */
 static struct pptp_line *line_of(struct pptp *p, const struct adit_path *path, uint16_t call_id)
 {
@@ -266,8 +261,8 @@ static struct pptp_line *line_of(struct pptp *p, const struct adit_path *path, u
         return NULL;
     }
     /* both ends: another instance may have the same number for the same peer */
-    if (!same_host(&path->peer, &l->peer) ||
-        (l->our.family != ADIT_AF_NONE && !same_host(&path->our, &l->our)) ||
+    if (!adit_same_host(&path->peer, &l->peer) ||
+        (l->our.family != ADIT_AF_NONE && !adit_same_host(&path->our, &l->our)) ||
         (l->path && l->path->security && !path->security)) {   /* no way back to clear */
         adit_count(p->self, PPTP_N_RX_STRANGER);
         return NULL;

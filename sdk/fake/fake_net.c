@@ -128,15 +128,9 @@ void fake_net_end(void)
     N.taken = NULL;
 }
 
-static bool same_host(const struct adit_addr *a, const struct adit_addr *b)
-{
-    return a->family == b->family && a->zone == b->zone &&
-           !memcmp(a->ip, b->ip, a->family == ADIT_AF_IPV4 ? 4 : 16);
-}
-
 static bool same(const struct adit_addr *a, const struct adit_addr *b)
 {
-    return same_host(a, b) && a->port == b->port;
+    return adit_same_host(a, b) && a->port == b->port;
 }
 
 /* Family NONE, and 0.0.0.0 and [::] for their family, are everywhere. */
@@ -149,13 +143,13 @@ static bool everywhere(const struct adit_addr *at, uint8_t family)
 /* Whether something bound at `at` hears `our`. */
 static bool hears(const struct adit_addr *at, const struct adit_addr *our)
 {
-    return at->port == our->port && (everywhere(at, our->family) || same_host(at, our));
+    return at->port == our->port && (everywhere(at, our->family) || adit_same_host(at, our));
 }
 
 static bool overlaps(const struct adit_addr *a, const struct adit_addr *b)
 {
     return a->port == b->port &&
-           (everywhere(a, b->family) || everywhere(b, a->family) || same_host(a, b));
+           (everywhere(a, b->family) || everywhere(b, a->family) || adit_same_host(a, b));
 }
 
 /* ---- streams: the plugin's side -------------------------------------------------- */

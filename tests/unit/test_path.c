@@ -766,8 +766,8 @@ START_TEST(raw_gre)
         ck_assert_uint_eq(b.len[i], 100 + i);
         ck_assert_uint_eq(b.first[i], i + 1);
     }
-    ck_assert(addr_same_host(&b.our, &m));
-    ck_assert(addr_same_host(&b.peer, &l));
+    ck_assert(adit_same_host(&b.our, &m));
+    ck_assert(adit_same_host(&b.peer, &l));
     P->drop(p);
     P->unbind(a.port);
     P->unbind(b.port);
@@ -801,8 +801,8 @@ START_TEST(raw_esp_of_both_families)
             ck_assert_uint_eq(a.len[i], 100 + i);
             ck_assert_uint_eq(a.first[i], i + 1);
         }
-        ck_assert(addr_same_host(&a.our, &m));
-        ck_assert(addr_same_host(&a.peer, &l));
+        ck_assert(adit_same_host(&a.our, &m));
+        ck_assert(adit_same_host(&a.peer, &l));
         ck_assert_uint_eq(a.our.port + a.peer.port, 0);
         P->drop(p);
         P->unbind(a.port);

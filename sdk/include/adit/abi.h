@@ -84,6 +84,19 @@ struct adit_addr {
     uint8_t ip[16];             /* network byte order; IPv4 uses the first 4 */
 };
 
+/* Octets of an address of a family. */
+static inline uint32_t adit_addr_len(uint8_t family)
+{
+    return family == ADIT_AF_IPV4 ? 4 : family == ADIT_AF_IPV6 ? 16 : 0;
+}
+
+/* The same host, ports and prefix aside. */
+static inline int adit_same_host(const struct adit_addr *a, const struct adit_addr *b)
+{
+    return a->family == b->family && a->zone == b->zone &&
+           memcmp(a->ip, b->ip, adit_addr_len(a->family)) == 0;
+}
+
 /* An inclusive range of addresses of one family. Frozen. */
 struct adit_range {
     struct adit_addr first;
