@@ -47,6 +47,7 @@ static struct verb verbs[96];
 static size_t verb_count;
 static struct adit_node peers = { &peers, &peers };
 static uint32_t peer_count;
+static struct ctl_call *from_text;      /* the one that ctl_dispatch_text() waits for */
 static struct adit_listener *listener;
 static char *socket_file;
 
@@ -105,6 +106,8 @@ static void say(struct ctl_call *c, json_t *line)
 
 static void call_free(struct ctl_call *c)
 {
+    if (c == from_text)
+        from_text = NULL;
     adit_list_del(&c->node);
     json_decref(c->id);
     free(c);
@@ -199,7 +202,11 @@ char *ctl_dispatch_text(const char *line)
     if (!c)
         return NULL;
     c->text = &reply;
+    from_text = c;
     dispatch(c, line, strlen(line));
+    if (from_text)
+        from_text->text = NULL; /* it is answered later, into nothing */
+    from_text = NULL;
     return reply;
 }
 

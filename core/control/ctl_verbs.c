@@ -21,6 +21,8 @@
 #include "plugin/plug.h"
 #include "session/ses.h"
 
+#define VERB_MS 60000u          /* that a plugin's verb may take */
+
 static struct ctl_daemon daemon_;
 static uint64_t started;
 
@@ -400,45 +402,94 @@ static void verb_plugins(struct ctl_call *c, json_t *args)
     ctl_ok_take(c, list);
 }
 
+/* A call of a plugin's verb that is under way. */
+struct asked {
+    struct ctl_call *call;
+    struct plug_inst *inst;
+    struct adit_report *report;
+    uint64_t number;            /* 0: not yet, or it is answered already */
+};
+
+static void asked_free(struct asked *a)
+{
+    json_decref(ctl_report_take(a->report));
+    free(a);
+}
+
+static void asked_done(void *u, int32_t status)
+{
+    struct asked *a = u;
+    if (!status) {
+        json_t *result = ctl_report_take(a->report);
+        a->report = NULL;
+        ctl_ok_take(a->call, result);
+    } else if (status == ADIT_ETIMEDOUT) {
+        ctl_error(a->call, status, "%s did not answer within %u s", plug_self(a->inst)->name,
+                  VERB_MS / 1000);
+    } else {
+        ctl_error(a->call, status, "%s", plug_last_error(a->inst));
+    }
+    asked_free(a);
+}
+
+static void asked_gone(void *u)
+{
+    struct asked *a = u;
+    plug_verb_forget(a->inst, a->number);
+    asked_free(a);
+}
+
+static uint32_t kv_of(json_t *with, struct adit_kv *kv, uint32_t most)
+{
+    uint32_t n = 0;
+    const char *key;
+    json_t *v;
+    json_object_foreach (with, key, v) {
+        if (n == most)
+            break;
+        if (json_is_string(v))
+            kv[n++] = (struct adit_kv)ADIT_KV_S(key, json_string_value(v));
+        else if (json_is_integer(v))
+            kv[n++] = (struct adit_kv)ADIT_KV_I(key, json_integer_value(v));
+        else if (json_is_boolean(v))
+            kv[n++] = (struct adit_kv)ADIT_KV_BOOL(key, json_is_true(v));
+    }
+    return n;
+}
+
 /* A verb that a plugin registered: {"kind": "pool", "name": "range", "call": "...", "with": {...}}. */
 static void verb_plugin_call(struct ctl_call *c, json_t *args)
 {
     const char *name = str_arg(args, "name"), *call = str_arg(args, "call"),
                *kind = str_arg(args, "kind");
-    for (struct plug_inst *i = plug_inst_next(NULL); i && name && call; i = plug_inst_next(i)) {
+    struct adit_kv kv[32];
+    uint32_t n = kv_of(json_object_get(args, "with"), kv, sizeof kv / sizeof kv[0]);
+    struct asked *a = calloc(1, sizeof *a);
+    int32_t rc = a && (a->report = ctl_report_new()) ? ADIT_ENOENT : ADIT_ENOMEM;
+    for (struct plug_inst *i = plug_inst_next(NULL); i && name && call && rc == ADIT_ENOENT;
+         i = plug_inst_next(i)) {
         struct adit_self *self = plug_self(i);
+        uint64_t number;
         if (strcmp(self->name, name) != 0 || (kind && strcmp(kind, plug_kind_name(self->kind)) != 0))
             continue;
-        adit_verb_fn fn = plug_verb(i, call);
-        if (!fn)
-            continue;
-        struct adit_kv kv[32];
-        uint32_t n = 0;
-        const char *key;
-        json_t *v;
-        json_object_foreach (json_object_get(args, "with"), key, v) {
-            if (n == sizeof kv / sizeof kv[0])
-                break;
-            if (json_is_string(v))
-                kv[n++] = (struct adit_kv)ADIT_KV_S(key, json_string_value(v));
-            else if (json_is_integer(v))
-                kv[n++] = (struct adit_kv)ADIT_KV_I(key, json_integer_value(v));
-            else if (json_is_boolean(v))
-                kv[n++] = (struct adit_kv)ADIT_KV_BOOL(key, json_is_true(v));
+        a->call = c;
+        a->inst = i;
+        rc = plug_verb_call(i, call, kv, n, a->report, VERB_MS, asked_done, a, &number);
+        if (!rc && !number)
+            return;             /* it is answered, and gone */
+        if (!rc) {
+            a->number = number;
+            ctl_follow(c, asked_gone, a);
+            return;
         }
-        struct adit_report *r = ctl_report_new();
-        int32_t rc = fn(self, kv, n, r);
-        json_t *result = ctl_report_take(r);
-        if (rc) {
-            json_decref(result);
-            ctl_error(c, rc, "%s", plug_last_error(i));
-        } else {
-            ctl_ok_take(c, result);
-        }
-        return;
     }
-    ctl_error(c, ADIT_ENOENT, "no instance '%s' with the verb '%s'", name ? name : "",
-              call ? call : "");
+    if (rc == ADIT_ENOENT)
+        ctl_error(c, rc, "no instance '%s' with the verb '%s'", name ? name : "", call ? call : "");
+    else
+        ctl_error(c, rc, rc == ADIT_EBUSY ? "%s answers too many others" : "%s: out of memory",
+                  name ? name : "");
+    if (a)
+        asked_free(a);
 }
 
 /* ---- policies ----------------------------------------------------------------------------------- */

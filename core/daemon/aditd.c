@@ -101,6 +101,8 @@ static struct {
     struct conf_mem *conf_mem;
     struct network_conf network;
     struct conf_mem *network_mem;
+    char *state_dir;            /* as it was at the start: a reload does not move it */
+    char state_problem[256];
     int ready_fd;
 } me = { .config = ADIT_CONF_DIR "/aditd.yaml", .ready_fd = -1 };
 
@@ -300,7 +302,8 @@ static void flush_tunnels(void *u)
     }
 }
 
-static void services(void)
+/* `state_dir` NULL: plugins keep nothing. */
+static void services(const char *state_dir)
 {
     static struct adit_host host;
     host = (struct adit_host){
@@ -309,7 +312,7 @@ static void services(void)
         .link = &ses_link_api, .frame = &path_frame_api, .attr = &plug_attr_api,
         .request = &plug_request_api, .report = &ctl_report_api, .control = &plug_control_api,
         .config = &plug_config_api, .crypto = &crypto_api, .judge = &crypto_judge_api,
-        .security = &path_security_api,
+        .security = &path_security_api, .state_dir = state_dir,
     };
     plug_host(&host);
     path_on_flush(flush_tunnels, NULL);
@@ -355,10 +358,41 @@ static void detached_ready(void)
     me.ready_fd = -1;
 }
 
+/* Makes the state directory. The right to write what is somebody else's is given up
+ * before serving, so it has to be our own user's; and nobody else may be able to put
+ * a link where a plugin writes. False, and why: nothing is kept. */
+static bool state_dir_ready(const char *path)
+{
+    struct stat st;
+    char *why = me.state_problem;
+    size_t n = sizeof me.state_problem;
+    if ((mkdir(path, 0700) && errno != EEXIST) || stat(path, &st))
+        snprintf(why, n, "daemon.state-dir: %s cannot be made: %s", path, strerror(errno));
+    else if (!S_ISDIR(st.st_mode))
+        snprintf(why, n, "daemon.state-dir: %s is no directory", path);
+    else if (st.st_uid != geteuid())
+        snprintf(why, n, "daemon.state-dir: %s belongs to uid %u; run: chown %u '%s'", path,
+                 (unsigned)st.st_uid, (unsigned)geteuid(), path);
+    else if (st.st_mode & (S_IWGRP | S_IWOTH))
+        snprintf(why, n, "daemon.state-dir: %s can be written by others; run: chmod 700 '%s'", path,
+                 path);
+    else
+        return true;
+    log_fail("daemon", ADIT_ECONF, "%s", why);
+    return false;
+}
+
+/* Why the daemon is degraded: itself, then its instances. */
+static const char *problem_nth(uint32_t nth)
+{
+    bool own = *me.state_problem;
+    return own && !nth ? me.state_problem : inst_problem_nth(nth - own);
+}
+
 static int serve(const struct inst_plan *plan)
 {
     const struct network_conf *n = &me.network;
-    mkdir(me.conf.state_dir, 0700);
+    services(state_dir_ready(me.state_dir) ? me.state_dir : NULL);
     char dir[512];
     snprintf(dir, sizeof dir, "%s", me.conf.control_socket);
     if (strrchr(dir, '/') && strrchr(dir, '/') != dir) {
@@ -369,10 +403,10 @@ static int serve(const struct inst_plan *plan)
     if (ctl_open(me.conf.control_socket, me.conf.control_mode))
         return EXIT_FAILURE;
     const struct ses_conf *s = ses_conf_get();
-    dp_recover(me.conf.state_dir);
+    dp_recover(me.state_dir);
     struct dp_cfg dp = { .tun = n->interface, .mtu = s->mtu, .address = s->server_address,
                          .forward = n->forward, .proxy_arp = n->proxy_arp,
-                         .state_dir = me.conf.state_dir, .offload = n->offload };
+                         .state_dir = me.state_dir, .offload = n->offload };
     dp.address.prefix = 32;
     if (dp_open(&dp)) {
         ctl_close();
@@ -385,7 +419,7 @@ static int serve(const struct inst_plan *plan)
         if (i.refused)
             inst_problem("plugin %s was refused: %s", i.file, i.refused);
     }
-    struct ctl_daemon d = { me.config, reload, stop, inst_problem_nth };
+    struct ctl_daemon d = { me.config, reload, stop, problem_nth };
     ctl_verbs_open(&d);
     loop_signal(SIGINT, on_signal, NULL);
     loop_signal(SIGTERM, on_signal, NULL);
@@ -480,6 +514,9 @@ int main(int argc, char **argv)
     if (read_daemon(root, &c, &mem, NULL))
         return EXIT_FAILURE;
     daemon_take(&c, mem);
+    me.state_dir = strdup(c.state_dir);
+    if (!me.state_dir)
+        return EXIT_FAILURE;
     if (me.conf.control_socket[0] != '/') {
         fprintf(stderr, "aditd: the control socket %s must be an absolute path\n",
                 me.conf.control_socket);
@@ -499,7 +536,7 @@ int main(int argc, char **argv)
     if (crypto_init())
         log_fail("daemon", ADIT_ENOSYS, "this host's OpenSSL does not offer %s: MS-CHAP and MPPE "
                  "cannot work until its policy permits them", crypto_missing());
-    services();
+    services(NULL);
     plug_load_dir(me.conf.plugin_dir);
     if (ses_conf_read(conf_get(root, "ppp"), NULL))
         rc = ADIT_ECONF;
@@ -521,6 +558,7 @@ int main(int argc, char **argv)
     conf_free(d);
     conf_mem_free(me.conf_mem);
     conf_mem_free(me.network_mem);
+    free(me.state_dir);
     plug_unload_all();
     loop_fini();
     crypto_fini();

@@ -200,7 +200,7 @@ bool path_refuses_clear(struct adit_port *port, const struct adit_addr *our,
  * layer's growth. */
 static void measure(struct path *p)
 {
-    struct adit_addr our;
+    struct adit_addr our = p->pub.our;
     uint32_t mtu = path_route(&p->pub.peer, &our);
     uint32_t less = p->pub.peer.family == ADIT_AF_IPV6 ? 40 : 20;
     if (p->pub.protocol == ADIT_PROTO_UDP)
@@ -269,6 +269,13 @@ static int32_t refuse(const struct adit_port *port, int32_t code)
     return log_fail("path", code, "%s %s: %s", what, at, strerror(errno));
 }
 
+static void close_all(struct adit_port *port)
+{
+    path_sock_close(&port->sock[0]);
+    path_sock_close(&port->sock[1]);
+    path_sock_close(&port->ear);
+}
+
 static int32_t bind_port(struct adit_self *self, uint32_t protocol, const struct adit_addr *at,
                          uint32_t flags, const struct adit_path_ops *ops, void *u,
                          struct adit_port **out)
@@ -276,7 +283,9 @@ static int32_t bind_port(struct adit_self *self, uint32_t protocol, const struct
     bool both = protocol != ADIT_PROTO_GRE;         /* families */
     if ((both && protocol != ADIT_PROTO_UDP && protocol != ADIT_PROTO_ESP) || !ops || !out ||
         ops->size < offsetof(struct adit_path_ops, rx) + sizeof ops->rx || !ops->rx ||
-        (!both && at && at->family == ADIT_AF_IPV6))
+        (!both && at && at->family == ADIT_AF_IPV6) ||
+        (flags & ADIT_PATH_BROADCAST &&
+         (protocol != ADIT_PROTO_UDP || !at || at->family != ADIT_AF_IPV4 || path_any(at))))
         return ADIT_EINVAL;
     struct adit_port *port = calloc(1, sizeof *port);
     if (!port)
@@ -287,7 +296,7 @@ static int32_t bind_port(struct adit_self *self, uint32_t protocol, const struct
     port->flags = flags;
     port->u = u;
     port->refs = 1;
-    port->sock[0].fd = port->sock[1].fd = -1;
+    port->sock[0].fd = port->sock[1].fd = port->ear.fd = -1;
     if (at)
         port->at = *at;
     if (protocol != ADIT_PROTO_UDP)
@@ -302,10 +311,11 @@ static int32_t bind_port(struct adit_self *self, uint32_t protocol, const struct
         if (!any || (rc6 && rc6 != ADIT_ENOSYS && rc6 != ADIT_EUNREACH))
             rc = rc6;
     }
+    if (!rc && flags & ADIT_PATH_BROADCAST)
+        rc = path_sock_open(&port->ear, port, AF_INET);
     if (rc) {
         rc = refuse(port, rc);
-        path_sock_close(&port->sock[0]);
-        path_sock_close(&port->sock[1]);
+        close_all(port);
         free(port);
         return rc;
     }
@@ -324,8 +334,7 @@ static void unbind(struct adit_port *port)
         return;
     port->closed = true;
     adit_list_del(&port->node);
-    path_sock_close(&port->sock[0]);
-    path_sock_close(&port->sock[1]);
+    close_all(port);
     path_port_unref(port);
 }
 
@@ -356,8 +365,10 @@ int32_t path_open(struct adit_port *port, struct path_assoc *assoc, const struct
     struct adit_addr from, to = plain_addr(peer);
     if (port->sock[to.family == ADIT_AF_IPV6].fd < 0)
         return ADIT_EUNREACH;
-    uint32_t mtu = path_route(&to, &from);
-    if (!mtu)
+    if (path_everybody(&to) && !(port->flags & ADIT_PATH_BROADCAST))
+        return ADIT_EDENIED;
+    from = port->at;
+    if (!path_route(&to, &from))
         return ADIT_EUNREACH;
     if (!path_any(&port->at))
         from = port->at;
@@ -372,7 +383,8 @@ int32_t path_open(struct adit_port *port, struct path_assoc *assoc, const struct
         return ADIT_ENOMEM;
     hold(&p->pub);
     *out = p;
-    if (!assoc && !(port->flags & (ADIT_PATH_SECURE | ADIT_PATH_STEADY)) && p->refs == 1)
+    if (!assoc && !(port->flags & (ADIT_PATH_SECURE | ADIT_PATH_STEADY)) && p->refs == 1 &&
+        !path_everybody(&to))
         path_sock_errors(&port->sock[to.family == ADIT_AF_IPV6], p);
     return 0;
 }

@@ -12,7 +12,7 @@
 
 struct loop_fd;
 
-/* of one family; a port has at most two */
+/* of one family */
 struct path_sock {
     int fd;                     /* -1: none */
     sa_family_t family;
@@ -32,7 +32,8 @@ struct adit_port {
     struct adit_addr at;
     struct adit_path_ops ops;
     void *u;
-    struct path_sock sock[2];
+    struct path_sock sock[2];   /* IPv4, IPv6 */
+    struct path_sock ear;       /* of a port that broadcasts: answers to everybody */
     uint32_t refs;              /* whoever bound it, paths, a read under way */
     bool closed;
 };
@@ -93,6 +94,12 @@ static inline bool path_any(const struct adit_addr *a)
     return a->family == ADIT_AF_NONE || memcmp(a->ip, zero, sizeof zero) == 0;
 }
 
+/* 255.255.255.255: everybody on a network (RFC 919 section 7). */
+static inline bool path_everybody(const struct adit_addr *a)
+{
+    return a->family == ADIT_AF_IPV4 && memcmp(a->ip, "\xff\xff\xff\xff", 4) == 0;
+}
+
 #define PATH_OF(p) ((struct path *)(void *)(p))         /* pub is first */
 
 extern struct path_stat path_stats;
@@ -121,7 +128,7 @@ void path_flush(void);
 int32_t path_sock_open(struct path_sock *s, struct adit_port *port, sa_family_t family);
 void path_sock_close(struct path_sock *s);
 /* The MTU of the route to a peer (0: no route) and the address that it would be
- * sent from. */
+ * sent from. To everybody: of the network that `our` is on. */
 uint32_t path_route(const struct adit_addr *peer, struct adit_addr *our);
 
 /* ICMP errors about this path count from now on, until its peer answered. */

@@ -5,9 +5,12 @@
  */
 #include "path/path_int.h"
 #include <errno.h>
+#include <ifaddrs.h>
 #include <linux/errqueue.h>
+#include <net/if.h>
 #include <netinet/udp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -190,6 +193,8 @@ static void take(struct path_sock *s, uint32_t i, struct path **last)
         return;
     }
     peer = addr_of(peer.ip, s->family, port->protocol == ADIT_PROTO_UDP ? peer.port : 0, peer.zone);
+    if (s == &port->ear && memcmp(&peer, &our, sizeof our) == 0)
+        return;                 /* what we told everybody */
     if (segment == 0 || segment > len)
         segment = len;
     uint32_t n = segment ? (len + segment - 1) / segment : 1;
@@ -349,7 +354,13 @@ static int bind_to(struct path_sock *s, struct adit_port *port)
     struct sockaddr_storage sa;
     socklen_t len;
     memset(&sa, 0, sizeof sa);
-    if (port->at.family != ADIT_AF_NONE) {
+    if (s == &port->ear) {
+        struct sockaddr_in *a = (struct sockaddr_in *)&sa;
+        a->sin_family = AF_INET;
+        a->sin_addr.s_addr = htonl(INADDR_BROADCAST);
+        a->sin_port = htons(port->at.port);
+        len = sizeof *a;
+    } else if (port->at.family != ADIT_AF_NONE) {
         len = addr_to_sa(&port->at, (struct sockaddr *)&sa);
     } else if (s->family == AF_INET) {
         struct sockaddr_in *a = (struct sockaddr_in *)&sa;
@@ -377,6 +388,25 @@ static int bind_to(struct path_sock *s, struct adit_port *port)
     return 0;
 }
 
+/* Only what comes in where the network of an address is. */
+static int on_network(int fd, const struct adit_addr *at)
+{
+    struct ifaddrs *all;
+    char name[IF_NAMESIZE] = "";
+    if (getifaddrs(&all))
+        return -1;
+    for (const struct ifaddrs *i = all; i && !*name; i = i->ifa_next) {
+        struct adit_addr a = { .family = ADIT_AF_NONE };
+        if (i->ifa_addr && i->ifa_addr->sa_family == AF_INET)
+            addr_of_sa(i->ifa_addr, &a);
+        if (a.family && memcmp(a.ip, at->ip, 4) == 0)   /* eth0:1 is an address of eth0 */
+            snprintf(name, sizeof name, "%.*s", (int)strcspn(i->ifa_name, ":"), i->ifa_name);
+    }
+    freeifaddrs(all);
+    errno = EADDRNOTAVAIL;
+    return *name ? setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, (socklen_t)strlen(name) + 1) : -1;
+}
+
 int32_t path_sock_open(struct path_sock *s, struct adit_port *port, sa_family_t family)
 {
     if (!rx.buf) {
@@ -402,7 +432,9 @@ int32_t path_sock_open(struct path_sock *s, struct adit_port *port, sa_family_t 
     if (family == AF_INET6)
         set_int(s->fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
     set_options(s, port->protocol);
-    if (bind_to(s, port)) {
+    if (port->flags & ADIT_PATH_BROADCAST)
+        set_int(s->fd, SOL_SOCKET, SO_BROADCAST, 1);
+    if ((s == &port->ear && on_network(s->fd, &port->at)) || bind_to(s, port)) {
         int err = errno;
         path_sock_close(s);
         errno = err;
@@ -443,7 +475,16 @@ uint32_t path_route(const struct adit_addr *peer, struct adit_addr *our)
     if (to.port == 0)
         to.port = 9;
     memset(&sa, 0, sizeof sa);
-    socklen_t len = addr_to_sa(&to, (struct sockaddr *)&sa), mtu_len = sizeof mtu;
+    socklen_t len, mtu_len = sizeof mtu;
+    if (path_everybody(peer)) { /* leaves where the sender's address is */
+        struct adit_addr from = *our;
+        from.port = 0;
+        len = addr_to_sa(&from, (struct sockaddr *)&sa);
+        set_int(fd, SOL_SOCKET, SO_BROADCAST, 1);
+        (void)bind(fd, (struct sockaddr *)&sa, len);
+        memset(&sa, 0, sizeof sa);
+    }
+    len = addr_to_sa(&to, (struct sockaddr *)&sa);
     if (connect(fd, (struct sockaddr *)&sa, len) == 0) {
         len = sizeof sa;
         if (getsockname(fd, (struct sockaddr *)&sa, &len) == 0)

@@ -132,12 +132,7 @@ static int32_t conf_make(const struct plug_face *f, const struct conf_node *node
 static void inst_drop(struct plug_inst *i)
 {
     adit_list_del(&i->node);
-    ADIT_LIST_EACH(n, &i->verbs) {
-        struct plug_verb *v = ADIT_OF(n, struct plug_verb, node);
-        adit_list_del(n);
-        free(v->sentence);
-        free(v);
-    }
+    plug_verbs_free(i);
     conf_drop(i->conf, i->conf_mem);
     free(i->counters);
     free(i);
@@ -169,6 +164,7 @@ struct plug_inst *plug_inst_new(const struct plug_face *f, const char *name,
     i->face = f;
     adit_list_init(&i->verbs);
     adit_list_init(&i->overdue);
+    adit_list_init(&i->calls);
     memcpy(i->name, name, len);
     snprintf(i->source, sizeof i->source, "%s/%s", kind, name);
     if (conf_make(f, conf, skip, NULL, &i->conf, &i->conf_mem)) {
@@ -223,6 +219,7 @@ void plug_inst_free(struct plug_inst *i)
     if (i->face->life.destroy)
         PLUG_CALL(i, "destroy", i->face->life.destroy(&i->self));
     plug_requests_forget(i);
+    plug_verbs_forget(i);
     inst_drop(i);
 }
 
@@ -307,27 +304,4 @@ const char *plug_state(const struct plug_inst *i)
     static const char *const names[] = { [INST_CREATED] = "created", [INST_RUNNING] = "running",
                                          [INST_STOPPED] = "stopped", [INST_FAILED] = "failed" };
     return names[i->state];
-}
-
-adit_verb_fn plug_verb(const struct plug_inst *i, const char *verb)
-{
-    ADIT_LIST_EACH(n, &i->verbs) {
-        const struct plug_verb *v = ADIT_OF(n, struct plug_verb, node);
-        if (!strcmp(v->name, verb))
-            return v->fn;
-    }
-    return NULL;
-}
-
-const char *plug_verb_nth(const struct plug_inst *i, uint32_t nth, const char **sentence)
-{
-    ADIT_LIST_EACH(n, &i->verbs) {
-        const struct plug_verb *v = ADIT_OF(n, struct plug_verb, node);
-        if (nth-- == 0) {
-            if (sentence)
-                *sentence = v->sentence;
-            return v->name;
-        }
-    }
-    return NULL;
 }

@@ -87,8 +87,16 @@ int32_t plug_ask(struct plug_inst *i, uint64_t timeout_ms,
                  adit_request *out);
 void plug_ask_cancel(adit_request req);                 /* done(ADIT_ECANCELED) comes at once */
 
-/* Verbs that plugins registered; NULL when there is none. */
-adit_verb_fn plug_verb(const struct plug_inst *i, const char *verb);
+/* Calls a verb that an instance registered. It writes into `report`, which stays
+ * the caller's; then done(u, status) comes once, before this returns (`*call` is 0
+ * then) or later: 0; ADIT_E* of the plugin's, its sentence in plug_last_error();
+ * ADIT_ETIMEDOUT; ADIT_ECANCELED when the instance ends. Here: 0, ADIT_ENOENT there
+ * is no such verb, ADIT_EBUSY too many calls wait for this instance, ADIT_ENOMEM. */
+int32_t plug_verb_call(struct plug_inst *i, const char *verb, const struct adit_kv *args, uint32_t n,
+                       struct adit_report *report, uint64_t timeout_ms,
+                       void (*done)(void *u, int32_t status), void *u, uint64_t *call);
+/* Whoever called has gone: the report is not written any more, done() does not come. */
+void plug_verb_forget(struct plug_inst *i, uint64_t call);
 /* The nth verb's name and sentence; NULL: not that many. */
 const char *plug_verb_nth(const struct plug_inst *i, uint32_t nth, const char **sentence);
 

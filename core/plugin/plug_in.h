@@ -54,7 +54,8 @@ struct plug_object {
 
 struct plug_verb {
     struct adit_node node;
-    adit_verb_fn fn;
+    adit_verb_fn fn;            /* answers at once, or ... */
+    adit_verb_begin_fn begin;   /* ... later */
     char *sentence;
     char name[PLUG_NAME_MAX + 1];
 };
@@ -74,6 +75,8 @@ struct plug_inst {
     struct plug_stat stat;
     struct adit_node overdue;   /* requests that ended without the plugin's answer, oldest first */
     uint32_t overdue_count;
+    struct adit_node calls;     /* of verbs that answer later (verb.c) */
+    uint32_t call_count;
 };
 
 #define PLUG_KIND_ROWS (ADIT_KIND_OBSERVER + 1)
@@ -102,6 +105,8 @@ void plug_copy(void *out, uint32_t out_size, const void *from, uint32_t from_siz
 void plug_observe(bool yes);                     /* observers hear the log */
 void plug_requests_forget(struct plug_inst *i); /* all end with ADIT_ECANCELED */
 void plug_requests_fini(void);                  /* no instance is left */
+void plug_verbs_forget(struct plug_inst *i);    /* the same for calls of verbs */
+void plug_verbs_free(struct plug_inst *i);
 void plug_fault(struct plug_inst *i, const char *fmt, ...) ADIT_PRINTF(2, 3);
 struct plug_inst *plug_inst_known(const struct adit_self *self);        /* NULL: not one of ours */
 bool plug_on_main(void);

@@ -1,7 +1,7 @@
-/* service.c - the tables of the host that this room answers: log and control.
+/* service.c - the host's table `log`.
  *
  * Knows:  which instance speaks.
- * Leaves: sinks to core/log, the files of plugins to core/config.
+ * Leaves: sinks to core/log.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -48,32 +48,4 @@ static uint32_t api_allow(struct adit_self *self, const struct adit_event *ev, u
 const struct adit_log_api plug_log_api = {
     .size = sizeof(struct adit_log_api), .fail = api_fail, .event = api_event, .debug = api_debug,
     .allow = api_allow,
-};
-
-/* ---- verbs ------------------------------------------------------------------------- */
-
-static int32_t api_verb(struct adit_self *self, const char *name, const char *sentence,
-                        adit_verb_fn fn)
-{
-    struct plug_inst *i = plug_of(self);
-    if (!plug_name_ok(name) || !sentence || !fn)
-        return api_fail(self, ADIT_EINVAL, "the verb '%.40s' has no proper name, sentence or function",
-                        name ? name : "");
-    if (plug_verb(i, name))
-        return api_fail(self, ADIT_EEXIST, "there is a verb %s already", name);
-    struct plug_verb *v = calloc(1, sizeof *v);
-    if (v)
-        v->sentence = strdup(sentence);
-    if (!v || !v->sentence) {
-        free(v);
-        return api_fail(self, ADIT_ENOMEM, "out of memory");
-    }
-    v->fn = fn;
-    snprintf(v->name, sizeof v->name, "%s", name);
-    adit_list_add(&i->verbs, &v->node);
-    return 0;
-}
-
-const struct adit_control_api plug_control_api = {
-    .size = sizeof(struct adit_control_api), .verb = api_verb,
 };

@@ -20,6 +20,7 @@ static struct {
 static const char *const owned_names[OWN_COUNT] = {
     "timer(s) not freed", "work under way", "post(s) under way", "listener(s) open",
     "stream(s) open", "port(s) bound", "path(s) held", "link(s) not down", "request(s) unanswered",
+    "verb(s) not finished",
 };
 
 void fake_trouble(const char *fmt, ...)
@@ -182,6 +183,12 @@ const struct adit_host *fake_host(void)
 {
     fake_need();
     return &F.host;
+}
+
+void fake_state_dir(const char *path)
+{
+    fake_need();
+    F.host.state_dir = path;
 }
 
 int32_t fake_code(void) { return F.code; }

@@ -43,6 +43,9 @@ void fake_begin(void);
 /* Frees the host. Whatever is left is a trouble. */
 void fake_end(void);
 const struct adit_host *fake_host(void);
+/* host->state_dir from now on, for every instance; borrowed. NULL, as at the
+ * start: nothing is kept. */
+void fake_state_dir(const char *path);
 /* What happens on a trouble; NULL: print the sentence and abort. */
 void fake_on_trouble(void (*trouble)(const char *sentence));
 uint32_t fake_troubles(void);           /* how many since fake_begin() */
@@ -120,7 +123,7 @@ int fake_stream_is_open(const struct fake_end *e);          /* 0: the plugin clo
 
 /* ---- datagrams ----------------------------------------------------------------- */
 
-/* A datagram arrives for `our` address. How many ports got it: 0 when nothing
+/* A datagram arrives for `our` address (255.255.255.255: for everybody's). How many ports got it: 0 when nothing
  * is bound there, or when it is clear and the port wants security. */
 uint32_t fake_datagram(uint32_t protocol, const struct adit_addr *peer, const struct adit_addr *our,
                        const struct adit_security_info *security, const void *data, size_t len);
@@ -215,8 +218,15 @@ struct adit_report *fake_report(void);
 const char *fake_report_text(struct adit_report *r);
 /* life->status() as JSON text; "{}" where there is none. */
 const char *fake_status(struct adit_self *self);
-/* Calls a verb by name; JSON text, or NULL and fake_code(). */
+/* Calls a verb by name; JSON text, or NULL and fake_code(). One that answers later
+ * has a minute of the host's clock for it. */
 const char *fake_verb(struct adit_self *self, const char *name, const struct adit_kv *args, uint32_t n);
+/* The same in steps, for a test that has to do something meanwhile: the call's number ... */
+uint64_t fake_verb_begin(struct adit_self *self, const char *name, const struct adit_kv *args, uint32_t n);
+int fake_verb_finished(uint64_t call);
+/* ... and, finished, its JSON text, or NULL and fake_code(); valid until fake_end(). */
+const char *fake_verb_answer(uint64_t call);
+void fake_verb_hangup(uint64_t call);   /* whoever asked has gone: report() gives NULL */
 
 uint32_t fake_event_count(const char *name);    /* since the start or fake_events_forget() */
 /* A value of the last such event, as text or number; "" or 0: it carried none. */

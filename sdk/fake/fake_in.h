@@ -10,12 +10,13 @@
 /* What belongs to an instance, for the reckoning at its end. */
 enum fake_owned {
     OWN_TIMER, OWN_WORK, OWN_POST, OWN_LISTENER, OWN_STREAM, OWN_PORT, OWN_PATH, OWN_LINK,
-    OWN_REQUEST, OWN_COUNT
+    OWN_REQUEST, OWN_CALL, OWN_COUNT
 };
 
 struct fake_verb {
     char *name;
-    adit_verb_fn fn;
+    adit_verb_fn fn;            /* answers at once, or ... */
+    adit_verb_begin_fn begin;   /* ... later */
     struct fake_verb *next;
 };
 

@@ -27,9 +27,20 @@ struct adit_report {
     bool comma;
 };
 
-static struct {
-    struct adit_node events;
+/* A call of a verb that answers later; kept until fake_end(). */
+struct call {
+    struct adit_node node;
+    uint64_t number;
+    struct fake_self *self;
     struct adit_report report;
+    bool finished, hung_up;
+    int32_t status;
+};
+
+static struct {
+    struct adit_node events, calls;
+    struct adit_report report;
+    uint64_t last_call;
     bool debug;
 } G;
 
@@ -51,6 +62,7 @@ void fake_log_begin(void)
     memset(&G, 0, sizeof G);
     G.debug = debug || getenv("FAKE_DEBUG");
     adit_list_init(&G.events);
+    adit_list_init(&G.calls);
 }
 
 void fake_log_end(void)
@@ -60,6 +72,11 @@ void fake_log_end(void)
         event_forget(e);
         free(e->name);
         free(e);
+    }
+    ADIT_LIST_EACH(n, &G.calls) {
+        struct call *c = ADIT_OF(n, struct call, node);
+        free(c->report.text);
+        free(c);
     }
     free(G.report.text);
 }
@@ -356,16 +373,20 @@ const struct adit_report_api fake_report_api = {
     .end = report_end, .put = report_put,
 };
 
-struct adit_report *fake_report(void)
+static struct adit_report *report_begin(struct adit_report *r)
 {
-    fake_need();
-    struct adit_report *r = &G.report;
     r->len = 0;
     r->comma = false;
     r->stack[0] = '{';
     r->depth = 1;
     outs(r, "{");
     return r;
+}
+
+struct adit_report *fake_report(void)
+{
+    fake_need();
+    return report_begin(&G.report);
 }
 
 const char *fake_report_text(struct adit_report *r)
@@ -388,47 +409,159 @@ const char *fake_status(struct adit_self *self)
 
 /* ---- verbs ---------------------------------------------------------------------------- */
 
-static int32_t control_verb(struct adit_self *self, const char *name, const char *sentence,
-                            adit_verb_fn fn)
+static int32_t verb_add(struct adit_self *self, const char *what, const char *name,
+                        const char *sentence, adit_verb_fn fn, adit_verb_begin_fn begin)
 {
-    struct fake_self *s = fake_self_of(self, "control->verb()");
+    struct fake_self *s = fake_self_of(self, what);
     if (!s)
         return ADIT_EINVAL;
-    if (!name || !*name || !sentence || !*sentence || !fn) {
-        fake_trouble("control->verb(): a verb needs a name, a sentence and a function");
+    if (!name || !*name || !sentence || !*sentence || (!fn && !begin)) {
+        fake_trouble("%s: a verb needs a name, a sentence and a function", what);
         return ADIT_EINVAL;
     }
     for (struct fake_verb *v = s->verbs; v; v = v->next)
         if (!strcmp(v->name, name)) {
-            fake_trouble("control->verb(): %s has the verb %s already", s->name, name);
+            fake_trouble("%s: %s has the verb %s already", what, s->name, name);
             return ADIT_EEXIST;
         }
     struct fake_verb *v = fake_alloc(sizeof *v);
     v->name = fake_strdup(name);
     v->fn = fn;
+    v->begin = begin;
     v->next = s->verbs;
     s->verbs = v;
     return 0;
 }
 
+static int32_t control_verb(struct adit_self *self, const char *name, const char *sentence,
+                            adit_verb_fn fn)
+{
+    return verb_add(self, "control->verb()", name, sentence, fn, NULL);
+}
+
+static int32_t control_verb_later(struct adit_self *self, const char *name, const char *sentence,
+                                  adit_verb_begin_fn begin)
+{
+    return verb_add(self, "control->verb_later()", name, sentence, NULL, begin);
+}
+
+static struct call *call_of(uint64_t number, const char *what)
+{
+    ADIT_LIST_EACH(n, &G.calls)
+        if (ADIT_OF(n, struct call, node)->number == number)
+            return ADIT_OF(n, struct call, node);
+    fake_trouble("%s: there is no call %llu", what, (unsigned long long)number);
+    return NULL;
+}
+
+static struct adit_report *control_report(struct adit_self *self, uint64_t number)
+{
+    struct fake_self *s = fake_self_of(self, "control->report()");
+    struct call *c = call_of(number, "control->report()");
+    if (c && (c->finished || c->self != s)) {
+        fake_trouble("control->report(): the call %llu is %s", (unsigned long long)number,
+                     c->finished ? "finished" : "another instance's");
+        return NULL;
+    }
+    return !c || c->hung_up ? NULL : &c->report;
+}
+
+static void control_finish(struct adit_self *self, uint64_t number, int32_t status)
+{
+    struct fake_self *s = fake_self_of(self, "control->finish()");
+    struct call *c = call_of(number, "control->finish()");
+    if (!c)
+        return;
+    if (c->finished || c->self != s) {
+        fake_trouble("control->finish(): the call %llu is %s", (unsigned long long)number,
+                     c->finished ? "finished" : "another instance's");
+        return;
+    }
+    if (status > 0)
+        fake_trouble("control->finish(): the status %d is neither success nor an error", status);
+    if (status && !fake_last_error()[0])
+        fake_trouble("control->finish(): %d without a sentence of adit_fail()", status);
+    c->finished = true;
+    c->status = status;
+    c->self->owned[OWN_CALL]--;
+    (void)fake_report_text(&c->report);
+}
+
 const struct adit_control_api fake_control_api = {
-    .size = sizeof(struct adit_control_api), .verb = control_verb,
+    .size = sizeof(struct adit_control_api), .verb = control_verb, .verb_later = control_verb_later,
+    .report = control_report, .finish = control_finish,
 };
+
+static struct fake_verb *verb_of(struct fake_self *s, const char *name)
+{
+    for (struct fake_verb *v = s ? s->verbs : NULL; v; v = v->next)
+        if (!strcmp(v->name, name))
+            return v;
+    fake_trouble("there is no verb %s", name);
+    return NULL;
+}
+
+uint64_t fake_verb_begin(struct adit_self *self, const char *name, const struct adit_kv *args, uint32_t n)
+{
+    struct fake_self *s = fake_self_of(self, "fake_verb_begin()");
+    struct fake_verb *v = verb_of(s, name);
+    if (!v || !v->begin) {
+        if (v)
+            fake_trouble("fake_verb_begin(): the verb %s answers at once", name);
+        return 0;
+    }
+    struct call *c = fake_alloc(sizeof *c);
+    c->number = ++G.last_call;
+    c->self = s;
+    report_begin(&c->report);
+    adit_list_add(&G.calls, &c->node);
+    s->owned[OWN_CALL]++;
+    fake_set_error("");
+    v->begin(self, c->number, args, n);
+    return c->number;
+}
+
+int fake_verb_finished(uint64_t call)
+{
+    const struct call *c = call_of(call, "fake_verb_finished()");
+    return c && c->finished;
+}
+
+const char *fake_verb_answer(uint64_t call)
+{
+    struct call *c = call_of(call, "fake_verb_answer()");
+    if (!c || !c->finished) {
+        fake_trouble("fake_verb_answer(): it is not finished");
+        return NULL;
+    }
+    fake_set_code(c->status);
+    return c->status ? NULL : c->report.text;
+}
+
+void fake_verb_hangup(uint64_t call)
+{
+    struct call *c = call_of(call, "fake_verb_hangup()");
+    if (c)
+        c->hung_up = true;
+}
 
 const char *fake_verb(struct adit_self *self, const char *name, const struct adit_kv *args, uint32_t n)
 {
-    struct fake_self *s = fake_self_of(self, "fake_verb()");
-    for (struct fake_verb *v = s ? s->verbs : NULL; v; v = v->next) {
-        if (strcmp(v->name, name))
-            continue;
-        struct adit_report *r = fake_report();
-        fake_set_error("");
-        int32_t code = v->fn(self, args, n, r);
-        fake_set_code(code);
-        if (code && !fake_last_error()[0])
-            fake_trouble("the verb %s returned %d without a sentence of adit_fail()", name, code);
-        return code ? NULL : fake_report_text(r);
+    struct fake_verb *v = verb_of(fake_self_of(self, "fake_verb()"), name);
+    if (!v)
+        return NULL;
+    if (v->begin) {
+        uint64_t call = fake_verb_begin(self, name, args, n), until = fake_now() + 60000;
+        fake_run();
+        while (!fake_verb_finished(call) && fake_now() < until && fake_next_timer() <= until - fake_now())
+            fake_advance(fake_next_timer());
+        return fake_verb_answer(call);
     }
-    fake_trouble("fake_verb(): there is no verb %s", name);
-    return NULL;
+    struct adit_report *r = fake_report();
+    fake_set_error("");
+    int32_t code = v->fn(self, args, n, r);
+    fake_set_code(code);
+    if (code && !fake_last_error()[0])
+        fake_trouble("the verb %s returned %d without a sentence of adit_fail()", name, code);
+    return code ? NULL : fake_report_text(r);
 }

@@ -146,6 +146,18 @@ static bool hears(const struct adit_addr *at, const struct adit_addr *our)
     return at->port == our->port && (everywhere(at, our->family) || adit_same_host(at, our));
 }
 
+static bool everybody(const struct adit_addr *a)
+{
+    return a->family == ADIT_AF_IPV4 && !memcmp(a->ip, "\xff\xff\xff\xff", 4);
+}
+
+/* What a port hears: also what everybody is told, when it asked for that. */
+static bool port_hears(const struct adit_port *p, const struct adit_addr *our)
+{
+    return hears(&p->at, our) ||
+           (p->flags & ADIT_PATH_BROADCAST && everybody(our) && p->at.port == our->port);
+}
+
 static bool overlaps(const struct adit_addr *a, const struct adit_addr *b)
 {
     return a->port == b->port &&
@@ -522,7 +534,9 @@ static int32_t path_bind(struct adit_self *self, uint32_t protocol, const struct
                          struct adit_port **out)
 {
     struct fake_self *s = fake_self_of(self, "path->bind()");
-    if (!s || !ADIT_HAS(ops, rx))
+    if (!s || !ADIT_HAS(ops, rx) ||
+        (flags & ADIT_PATH_BROADCAST && (protocol != ADIT_PROTO_UDP || at->family != ADIT_AF_IPV4 ||
+                                         everywhere(at, ADIT_AF_IPV4))))
         return ADIT_EINVAL;
     if (at->port)               /* raw protocols may be shared, as in the kernel */
         ADIT_LIST_EACH(n, &N.ports) {
@@ -632,6 +646,8 @@ static int32_t path_open_from(struct adit_port *p, const struct adit_addr *from,
     our.port = p->at.port;
     if (!peer->family)
         return ADIT_EINVAL;
+    if (everybody(peer) && !(p->flags & ADIT_PATH_BROADCAST))
+        return ADIT_EDENIED;
     struct fake_self *layer = p->flags & ADIT_PATH_SECURE ? fake_security_for(p->self) : NULL;
     if (p->flags & ADIT_PATH_SECURE && !layer)
         return ADIT_EDENIED;
@@ -758,7 +774,7 @@ uint32_t fake_datagrams(uint32_t protocol, const struct adit_addr *peer, const s
     uint32_t ports = 0, heard = 0;
     ADIT_LIST_EACH(at, &N.ports) {
         struct adit_port *p = ADIT_OF(at, struct adit_port, node);
-        if (p->protocol != protocol || !hears(&p->at, our) || ports == 16)
+        if (p->protocol != protocol || !port_hears(p, our) || ports == 16)
             continue;
         if ((p->flags & ADIT_PATH_SECURE) && !security)
             N.unsecured += n;
@@ -771,7 +787,7 @@ uint32_t fake_datagrams(uint32_t protocol, const struct adit_addr *peer, const s
             bound |= ADIT_OF(at, struct adit_port, node) == to[i];
         if (!bound)
             continue;
-        struct path *x = path_of(to[i], our, peer, security);
+        struct path *x = path_of(to[i], everybody(our) ? &to[i]->at : our, peer, security);
         struct adit_self *self = &to[i]->self->self;
         const struct adit_face *face = to[i]->self->face;
         struct fake_vector f;

@@ -371,6 +371,118 @@ START_TEST(reload_takes_differences)
 }
 END_TEST
 
+/* ---- verbs --------------------------------------------------------------------------- */
+
+struct called {
+    uint32_t ends;
+    int32_t status;
+};
+
+static void called(void *u, int32_t status)
+{
+    struct called *a = u;
+    a->ends++;
+    a->status = status;
+    loop_stop();
+}
+
+static uint64_t begun[512];     /* calls that later() was given */
+static uint32_t begun_count;
+static bool answers;            /* later() finishes at once */
+
+static void later(struct adit_self *self, uint64_t call, const struct adit_kv *args, uint32_t n)
+{
+    (void)args;
+    (void)n;
+    begun[begun_count++ % 512] = call;
+    if (answers)
+        plug_control_api.finish(self, call, 0);
+}
+
+static int32_t at_once(struct adit_self *self, const struct adit_kv *args, uint32_t n,
+                       struct adit_report *r)
+{
+    (void)args;
+    (void)n;
+    (void)r;
+    return plug_log_api.fail(self, ADIT_EIO, "no");
+}
+
+#define THE_REPORT ((struct adit_report *)(void *)begun)        /* nobody writes into it */
+
+START_TEST(a_verb_answers_later_and_once)
+{
+    struct plug_inst *i = made("{}");
+    struct adit_self *self = plug_self(i);
+    const struct adit_control_api *c = &plug_control_api;
+    struct called a = { 0 }, b = { 0 };
+    uint64_t one, two;
+    ck_assert_int_eq(c->verb_later(self, "later", "Answers later.", later), 0);
+    ck_assert_int_eq(plug_verb_call(i, "later", NULL, 0, THE_REPORT, 60000, called, &a, &one), 0);
+    ck_assert_int_eq(plug_verb_call(i, "later", NULL, 0, THE_REPORT, 60000, called, &b, &two), 0);
+    ck_assert_uint_eq(one, begun[0]);
+    ck_assert_uint_ne(one, two);
+    ck_assert_uint_eq(a.ends + b.ends, 0);
+    ck_assert_ptr_eq(c->report(self, one), THE_REPORT);
+    c->finish(self, two, ADIT_EIO);
+    ck_assert_uint_eq(b.ends, 1);
+    ck_assert_int_eq(b.status, ADIT_EIO);
+    ck_assert_ptr_null(c->report(self, two));
+    uint64_t faults = plug_inst_stat(i)->faults;
+    c->finish(self, two, 0);            /* twice */
+    c->finish(self, 4711, 0);           /* never asked */
+    ck_assert_uint_eq(plug_inst_stat(i)->faults, faults + 2);
+    c->finish(self, one, 5);            /* nonsense is an error */
+    ck_assert_int_eq(a.status, ADIT_EINVAL);
+    answers = true;                     /* from inside begin() */
+    ck_assert_int_eq(plug_verb_call(i, "later", NULL, 0, THE_REPORT, 60000, called, &a, &one), 0);
+    answers = false;
+    ck_assert_uint_eq(one, 0);
+    ck_assert_uint_eq(a.ends, 2);
+    ck_assert_int_eq(a.status, 0);
+    ck_assert_uint_eq(b.ends, 1);
+    conf_free(doc);
+    doc = NULL;
+}
+END_TEST
+
+START_TEST(P5_a_verb_that_is_never_finished_is_contained)
+{
+    struct plug_inst *i = made("{}");
+    struct adit_self *self = plug_self(i);
+    const struct adit_control_api *c = &plug_control_api;
+    struct called a = { 0 }, b = { 0 };
+    uint64_t one, more;
+    ck_assert_int_eq(c->verb_later(self, "later", "Answers later.", later), 0);
+    ck_assert_int_eq(plug_verb_call(i, "later", NULL, 0, THE_REPORT, 20, called, &a, &one), 0);
+    loop_run();
+    ck_assert_uint_eq(a.ends, 1);
+    ck_assert_int_eq(a.status, ADIT_ETIMEDOUT);
+    ck_assert_ptr_null(c->report(self, one));
+    ck_assert_uint_eq(plug_inst_stat(i)->late, 0);
+    c->finish(self, one, 0);            /* late, and harmless */
+    ck_assert_uint_eq(plug_inst_stat(i)->late, 1);
+    ck_assert_uint_eq(a.ends, 1);
+    /* whoever asked hangs up, again and again */
+    for (uint32_t n = 0; n < 400; n++) {
+        ck_assert_int_eq(plug_verb_call(i, "later", NULL, 0, THE_REPORT, 60000, called, &b, &more), 0);
+        plug_verb_forget(i, more);
+        ck_assert_ptr_null(c->report(self, more));
+    }
+    /* so many at once, and no more */
+    uint32_t n = 0;
+    while (!plug_verb_call(i, "later", NULL, 0, THE_REPORT, 60000, called, &b, &more))
+        n++;
+    ck_assert_uint_eq(n, 32);
+    ck_assert_uint_eq(b.ends, 0);
+    plug_inst_free(i);                  /* destroy() finishes none of them */
+    ck_assert_uint_eq(b.ends, 32);
+    ck_assert_int_eq(b.status, ADIT_ECANCELED);
+    conf_free(doc);
+    doc = NULL;
+}
+END_TEST
+
 START_TEST(verbs_and_their_reports)
 {
     struct plug_inst *i = made("{}");
@@ -378,12 +490,20 @@ START_TEST(verbs_and_their_reports)
     ck_assert_str_eq(plug_verb_nth(i, 0, &sentence), "say-late");
     ck_assert_str_eq(sentence, "Answers what is late.");
     ck_assert_ptr_null(plug_verb_nth(i, 1, NULL));
-    ck_assert(plug_verb(i, "say-late") != NULL);
-    ck_assert(plug_verb(i, "other") == NULL);
+    struct called a = { 0 };
+    uint64_t call = 7;
+    ck_assert_int_eq(plug_verb_call(i, "other", NULL, 0, NULL, 1000, called, &a, &call), ADIT_ENOENT);
     const struct adit_control_api *c = &plug_control_api;
-    ck_assert_int_eq(c->verb(plug_self(i), "say-late", "Again.", plug_verb(i, "say-late")), ADIT_EEXIST);
-    ck_assert_int_eq(c->verb(plug_self(i), "Say Late", "Again.", plug_verb(i, "say-late")), ADIT_EINVAL);
+    ck_assert_int_eq(c->verb(plug_self(i), "say-late", "Again.", at_once), ADIT_EEXIST);
+    ck_assert_int_eq(c->verb(plug_self(i), "Say Late", "Again.", at_once), ADIT_EINVAL);
     ck_assert_int_eq(c->verb(plug_self(i), "other", "Again.", NULL), ADIT_EINVAL);
+    ck_assert_int_eq(c->verb_later(plug_self(i), "say-late", "Again.", later), ADIT_EEXIST);
+    ck_assert_int_eq(c->verb_later(plug_self(i), "other", "Again.", NULL), ADIT_EINVAL);
+    ck_assert_int_eq(c->verb(plug_self(i), "now", "At once.", at_once), 0);
+    ck_assert_int_eq(plug_verb_call(i, "now", NULL, 0, NULL, 1000, called, &a, &call), 0);
+    ck_assert_uint_eq(call, 0);
+    ck_assert_uint_eq(a.ends, 1);
+    ck_assert_int_eq(a.status, ADIT_EIO);
     conf_free(doc);
     doc = NULL;
 }
@@ -653,6 +773,7 @@ static Suite *suite(void)
     const TTest *const tests[] = { frozen_plugin_loads, loads_once, files_that_cannot_be_trusted,
         damaged_files, other_interfaces, declarations_are_checked, newer_plugin_loads,
         instances_live, reload_takes_differences, verbs_and_their_reports, requests_end_once,
+        a_verb_answers_later_and_once, P5_a_verb_that_is_never_finished_is_contained,
         nonsense_is_an_error, cancel_and_end_of_the_instance,
         late_answers_are_told_from_second_ones, other_threads_are_kept_out, slow_calls_are_seen,
         pools_tell_the_cause_of_a_failure,

@@ -251,12 +251,78 @@ START_TEST(closing_ends_everybody)
 }
 END_TEST
 
+/* ---- verbs of plugins that answer later ---- */
+
+static uint64_t later_call;
+
+static void later(struct adit_self *self, uint64_t call, const struct adit_kv *args, uint32_t n)
+{
+    (void)self;
+    (void)args;
+    ck_assert_uint_eq(n, 1);
+    later_call = call;
+}
+
+static const char later_line[] =
+    "{\"verb\": \"plugin.call\", \"args\": {\"kind\": \"auth\", \"name\": \"a\", \"call\": \"later\","
+    " \"with\": {\"user\": \"anna\"}}, \"id\": 7}\n";
+
+START_TEST(a_plugin_answers_later)
+{
+    house();
+    const struct adit_control_api *c = rig.auth->self->host->control;
+    struct adit_self *self = rig.auth->self;
+    uint32_t before = rig_timers();
+    ck_assert_int_eq(c->verb_later(self, "later", "Answers later.", later), 0);
+    struct ctl_wire *w = ctl_wire_new(), *v = ctl_wire_new();
+    ctl_wire_rx(w, later_line, sizeof later_line - 1);
+    ck_assert_uint_eq(lines(w), 0);
+    struct adit_report *r = c->report(self, later_call);
+    ck_assert_ptr_nonnull(r);
+    struct adit_value number = { ADIT_TYPE_U64, 0, { .u = 42 } };
+    ctl_report_api.put(r, "answer", &number);
+    c->finish(self, later_call, 0);
+    ck_assert_ptr_nonnull(strstr(w->out, "\"answer\":42"));
+    ck_assert_ptr_nonnull(strstr(w->out, "\"id\":7"));
+    /* an error of the plugin's */
+    ctl_wire_rx(w, later_line, sizeof later_line - 1);
+    c->finish(self, later_call, adit_fail(self, ADIT_EUNREACH, "nobody is there"));
+    ck_assert_ptr_nonnull(strstr(w->out, "nobody is there"));
+    ck_assert_uint_eq(lines(w), 2);
+    /* P5: one that never finishes */
+    ctl_wire_rx(w, later_line, sizeof later_line - 1);
+    rig_run(59000);
+    ck_assert_uint_eq(lines(w), 2);
+    rig_run(2000);
+    ck_assert_uint_eq(lines(w), 3);
+    ck_assert_ptr_nonnull(strstr(w->out, "a did not answer within 60 s"));
+    c->finish(self, later_call, 0);
+    /* whoever asked hangs up */
+    ctl_wire_rx(v, later_line, sizeof later_line - 1);
+    ctl_wire_free(v);
+    ck_assert_ptr_null(c->report(self, later_call));
+    c->finish(self, later_call, 0);
+    /* nobody can hear it: an answer to text that comes later */
+    ck_assert_ptr_null(ctl_dispatch_text(later_line));
+    c->finish(self, later_call, 0);
+    ck_assert_uint_eq(rig_timers(), before);
+    /* the instance ends first */
+    ctl_wire_rx(w, later_line, sizeof later_line - 1);
+    rig_remove(rig.auth);
+    rig.auth = NULL;
+    ck_assert_uint_eq(lines(w), 4);
+    ck_assert_ptr_nonnull(strstr(w->out, "ADIT_ECANCELED"));
+    ctl_wire_free(w);
+    leave();
+}
+END_TEST
+
 static Suite *suite(void)
 {
     return unit_suite("ctl", (const TTest *const[]){
         every_verb_answers, what_is_wrong_is_told, every_truncation_is_survived,
         lines_are_whole_however_they_come, a_line_without_an_end_is_cut_off,
         one_that_does_not_read_is_cut_off, a_follower_is_fed_until_it_leaves,
-        more_than_64_are_not_taken, closing_ends_everybody, NULL });
+        more_than_64_are_not_taken, closing_ends_everybody, a_plugin_answers_later, NULL });
 }
 UNIT_MAIN(suite)

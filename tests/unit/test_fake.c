@@ -512,12 +512,123 @@ START_TEST(cryptography_is_the_daemons)
 }
 END_TEST
 
+/* ---- verbs that answer later, broadcasts, a directory to keep things in ---------------- */
+
+static uint64_t toy_call;
+
+static void toy_later(struct adit_self *self, uint64_t call, const struct adit_kv *args, uint32_t n)
+{
+    (void)args;
+    toy_call = call;
+    if (n)                      /* at once */
+        self->host->control->finish(self, call, adit_fail(self, ADIT_EIO, "no"));
+}
+
+static struct adit_timer *toy_late;
+
+static void toy_late_fire(void *u)
+{
+    struct adit_self *self = u;
+    struct adit_report *r = self->host->control->report(self, toy_call);
+    if (r)
+        adit_report_put_u(self->host, r, "answer", 42);
+    self->host->loop->timer_free(toy_late);
+    self->host->control->finish(self, toy_call, 0);
+}
+
+static void toy_slow(struct adit_self *self, uint64_t call, const struct adit_kv *args, uint32_t n)
+{
+    toy_later(self, call, args, 0);
+    (void)n;
+    toy_late = self->host->loop->timer_new(self, toy_late_fire, self);
+    self->host->loop->timer_set(toy_late, 5000);
+}
+
+START_TEST(verbs_answer_later)
+{
+    fake_on_trouble(on_trouble);
+    struct adit_self *s = fake_inst(&auth_face, NULL);
+    const struct adit_control_api *c = s->host->control;
+    struct adit_kv now[] = { ADIT_KV_U("now", 1) };
+    ck_assert_int_eq(c->verb_later(s, "later", "Answers later.", toy_later), 0);
+    ck_assert_int_eq(c->verb_later(s, "slow", "Answers in 5 s.", toy_slow), 0);
+    ck_assert_str_eq(fake_verb(s, "slow", NULL, 0), "{\"answer\": 42}");
+    ck_assert_ptr_null(fake_verb(s, "later", now, 1));
+    ck_assert_int_eq(fake_code(), ADIT_EIO);
+    ck_assert_str_eq(fake_last_error(), "no");
+    uint64_t one = fake_verb_begin(s, "later", NULL, 0), two = fake_verb_begin(s, "slow", NULL, 0);
+    ck_assert_int_eq(fake_verb_finished(one), 0);
+    ck_assert_ptr_nonnull(c->report(s, one));
+    fake_verb_hangup(one);
+    ck_assert_ptr_null(c->report(s, one));
+    c->finish(s, one, 0);
+    ck_assert_str_eq(fake_verb_answer(one), "{}");
+    c->finish(s, one, 0);
+    TROUBLE("is finished");
+    c->finish(s, 4711, 0);
+    TROUBLE("there is no call 4711");
+    ck_assert_ptr_null(fake_verb_answer(two));
+    TROUBLE("not finished");
+    fake_advance(5000);
+    ck_assert_str_eq(fake_verb_answer(two), "{\"answer\": 42}");
+    fake_verb_begin(s, "later", NULL, 0);
+    fake_inst_free(s);
+    TROUBLE("1 verb(s) not finished");
+    fake_end();
+}
+END_TEST
+
+static uint32_t heard;
+
+static void hear(void *u, struct adit_path *path, struct adit_frame **v, uint32_t n)
+{
+    (void)u;
+    (void)v;
+    heard += n;
+    ck_assert_str_eq(fake_addr_text(&path->our), "10.0.0.1:68");
+}
+
+START_TEST(broadcasts_and_a_state_dir)
+{
+    static const struct adit_path_ops ops = { .size = sizeof ops, .rx = hear };
+    struct adit_self *s = fake_inst(&auth_face, NULL);
+    const struct adit_path_api *p = s->host->path;
+    struct adit_addr here = fake_addr("10.0.0.1:68"), any = fake_addr("0.0.0.0:68"),
+                     all = fake_addr("255.255.255.255:67"), server = fake_addr("10.0.0.2:67"),
+                     us = fake_addr("255.255.255.255:68");
+    struct adit_port *port;
+    struct adit_path *path;
+    ck_assert_ptr_null(s->host->state_dir);
+    fake_state_dir("/nowhere");
+    ck_assert_str_eq(s->host->state_dir, "/nowhere");
+    ck_assert_int_eq(p->bind(s, ADIT_PROTO_UDP, &any, ADIT_PATH_BROADCAST, &ops, s, &port), ADIT_EINVAL);
+    ck_assert_int_eq(p->bind(s, ADIT_PROTO_UDP, &here, 0, &ops, s, &port), 0);
+    ck_assert_int_eq(p->open(port, &all, &path), ADIT_EDENIED);
+    ck_assert_uint_eq(fake_datagram(ADIT_PROTO_UDP, &server, &us, NULL, "x", 1), 0);
+    p->unbind(port);
+    ck_assert_int_eq(p->bind(s, ADIT_PROTO_UDP, &here, ADIT_PATH_BROADCAST, &ops, s, &port), 0);
+    ck_assert_int_eq(p->open(port, &all, &path), 0);
+    struct adit_frame f = adit_frame_of((uint8_t *)trouble, 3, 0, 3), *v[] = { &f };
+    p->tx(path, v, 1);
+    const struct fake_sent *sent = fake_sent();
+    ck_assert_str_eq(fake_addr_text(&sent->peer), "255.255.255.255:67");
+    ck_assert_str_eq(fake_addr_text(&sent->our), "10.0.0.1:68");
+    ck_assert_uint_eq(fake_datagram(ADIT_PROTO_UDP, &server, &us, NULL, "x", 1), 1);
+    ck_assert_uint_eq(fake_datagram(ADIT_PROTO_UDP, &server, &here, NULL, "x", 1), 1);
+    ck_assert_uint_eq(heard, 2);
+    p->drop(path);
+    p->unbind(port);
+    fake_inst_free(s);
+    fake_end();
+}
+END_TEST
+
 static Suite *suite(void)
 {
     const TTest *const tests[] = { timers_fire_in_virtual_time, streams_both_ways,
         connects_of_the_plugin, datagrams_links_and_paths, work_and_posts, misuse_is_a_trouble,
         failures_are_undone, random_is_the_same_in_every_run, requests_end_once,
-        cryptography_is_the_daemons, NULL };
+        cryptography_is_the_daemons, verbs_answer_later, broadcasts_and_a_state_dir, NULL };
     return unit_suite("fake", tests);
 }
 UNIT_MAIN(suite)

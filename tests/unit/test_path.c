@@ -848,6 +848,59 @@ START_TEST(dropped_frames_keep_their_bytes_until_the_flush)
 }
 END_TEST
 
+/* Everybody on the network of the bound address: out, and what is answered to
+ * everybody or to us alone. */
+START_TEST(broadcasts_leave_and_answers_arrive)
+{
+    struct end a, b;
+    struct adit_addr everybody = at("255.255.255.255:0"), one = at("127.0.0.1:0");
+    struct adit_path *to, *clear;
+    up(&b, "127.0.0.1:0", 0);
+    everybody.port = where_is(&b, "127.0.0.1", NULL).port;
+    ck_assert_int_eq(P->open(b.port, &everybody, &clear), ADIT_EDENIED);
+    one.port = everybody.port;
+    P->unbind(b.port);
+    up(&a, "127.0.0.1:0", ADIT_PATH_BROADCAST);
+    struct adit_addr ours = where_is(&a, "127.0.0.1", NULL);
+    ck_assert_int_eq(P->open(a.port, &everybody, &to), 0);
+    ck_assert_uint_gt(to->mtu, 0);
+    /* a server as others write them */
+    int fd = socket(AF_INET, SOCK_DGRAM, 0), yes = 1;
+    struct sockaddr_in here = { .sin_family = AF_INET, .sin_port = htons(everybody.port) }, from,
+        everyone = { .sin_family = AF_INET, .sin_port = htons(ours.port),
+                     .sin_addr.s_addr = htonl(INADDR_BROADCAST) };
+    socklen_t len = sizeof from;
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&here, sizeof here), 0);
+    ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &yes, sizeof yes), 0);
+    ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3), 0);
+    make(0, 300);
+    P->tx(to, vec, 1);
+    ck_assert_int_eq(recvfrom(fd, buf[1], sizeof buf[1], 0, (struct sockaddr *)&from, &len), 300);
+    ck_assert_uint_eq(from.sin_addr.s_addr, inet_addr("127.0.0.1"));
+    ck_assert_uint_eq(ntohs(from.sin_port), ours.port);
+    ck_assert_int_eq(sendto(fd, buf[1], 200, 0, (struct sockaddr *)&everyone, sizeof everyone), 200);
+    run_until(&a, 1);
+    ck_assert_uint_eq(a.len[0], 200);
+    ck_assert(addr_same_host(&a.our, &ours));
+    ck_assert_uint_eq(a.peer.port, everybody.port);
+    ck_assert_int_eq(sendto(fd, buf[1], 100, 0, (struct sockaddr *)&from, len), 100);
+    run_until(&a, 2);
+    ck_assert_uint_eq(a.len[1], 100);
+    ck_assert_uint_eq(a.frames, 2);             /* and nothing that we said ourselves */
+    close(fd);
+    P->drop(to);
+    P->unbind(a.port);
+    /* it takes one address of IPv4 */
+    struct adit_addr any = at("0.0.0.0:0"), six = at("[::1]:0"), none = at("192.0.2.1:0");
+    const uint32_t flag = ADIT_PATH_BROADCAST;
+    ck_assert_int_eq(P->bind(NULL, ADIT_PROTO_UDP, &any, flag, &ops, &a, &a.port), ADIT_EINVAL);
+    ck_assert_int_eq(P->bind(NULL, ADIT_PROTO_UDP, &six, flag, &ops, &a, &a.port), ADIT_EINVAL);
+    ck_assert_int_eq(P->bind(NULL, ADIT_PROTO_ESP, &one, flag, &ops, &a, &a.port), ADIT_EINVAL);
+    ck_assert_int_eq(P->bind(NULL, ADIT_PROTO_UDP, &none, flag, &ops, &a, &a.port), ADIT_EUNREACH);
+    ck_assert_uint_eq(path_stat()->paths, 0);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     const TTest *const tests[] = {
@@ -858,7 +911,7 @@ static Suite *suite(void)
         a_call_that_gets_no_association_is_gone,
         a_call_that_nobody_takes_is_gone, ports_in_use_and_addresses_of_others,
         a_held_path_outlives_its_port, ipv6_paths, raw_gre, raw_esp_of_both_families,
-        dropped_frames_keep_their_bytes_until_the_flush, NULL
+        dropped_frames_keep_their_bytes_until_the_flush, broadcasts_leave_and_answers_arrive, NULL
     };
     Suite *s = suite_create("path");
     TCase *tc = tcase_create("path");

@@ -147,8 +147,8 @@ struct adit_path_ops {
 
 #define ADIT_PATH_SECURE 0x1u   /* drop (and count) what came without security */
 #define ADIT_PATH_STEADY 0x2u   /* since 1.1: ICMP errors, easily forged, end no path that we opened */
-#define ADIT_PATH_BROADCAST 0x4u    /* since 1.1: may send to everybody on a network (one bound address: its
-                                     * network is where 255.255.255.255 leaves) */
+#define ADIT_PATH_BROADCAST 0x4u    /* since 1.1; UDP on one IPv4 address: 255.255.255.255 leaves on the network
+                                     * of that address, and what others there say to it arrives, too */
 
 struct adit_path_api {
     uint32_t size;
@@ -310,6 +310,10 @@ struct adit_report_api {
 typedef int32_t (*adit_verb_fn)(struct adit_self *self, const struct adit_kv *args, uint32_t n,
                                 struct adit_report *r);
 
+/* The same for a verb that answers later, in the call of that number. */
+typedef void (*adit_verb_begin_fn)(struct adit_self *self, uint64_t call,
+                                   const struct adit_kv *args, uint32_t n);
+
 struct adit_control_api {
     uint32_t size;
     int32_t (*verb)(struct adit_self *self, const char *name, const char *sentence,
@@ -320,8 +324,7 @@ struct adit_control_api {
      * gives NULL when whoever asked has gone; finish() is due all the same,
      * once for each begin(), at destroy() at the latest. */
     int32_t (*verb_later)(struct adit_self *self, const char *name, const char *sentence,
-                          void (*begin)(struct adit_self *self, uint64_t call,
-                                        const struct adit_kv *args, uint32_t n));
+                          adit_verb_begin_fn begin);
     struct adit_report *(*report)(struct adit_self *self, uint64_t call);
     void (*finish)(struct adit_self *self, uint64_t call, int32_t status);
 };
