@@ -11,6 +11,7 @@
 #include "sad.h"
 
 #include <adit/bytes.h>
+#include <adit/table.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
 
@@ -49,6 +50,7 @@ struct sad_pair {
 
 struct sad_assoc {
     struct adit_node node;      /* in sad->assocs; then in the graveyard */
+    struct adit_entry of_owner;
     struct sad *sad;
     struct sad_who who;
     char *identity;
@@ -73,6 +75,7 @@ struct sad {
     struct adit_hash spis;
     struct adit_node buckets[1u << BITS];
     struct adit_node assocs;
+    struct adit_table owners;   /* the same, by who.owner */
     struct adit_node *cursor;   /* the next that sad_tick() looks at */
     uint32_t depth;             /* calls under way */
     struct adit_node dead_pairs, dead_assocs;
@@ -227,6 +230,7 @@ void sad_assoc_end(struct sad_assoc *a, uint32_t why)
     if (s->cursor == &a->node)
         s->cursor = a->node.next;
     adit_list_del(&a->node);
+    adit_table_del(&s->owners, &a->of_owner);
     adit_list_add(&s->dead_assocs, &a->node);
     s->ops->drop(s->u, a->outer);
     a->outer = NULL;
@@ -319,6 +323,7 @@ void sad_free(struct sad *s)
     for (uint32_t i = 0; i <= s->spis.mask; i++)
         while (!adit_list_empty(&s->buckets[i]))
             spi_free(s, ADIT_OF(s->buckets[i].next, struct spi, node));
+    adit_table_fini(&s->owners);
     free(s);
 }
 
@@ -342,8 +347,9 @@ static void leave_on(struct sad_assoc *a, struct adit_path *outer)
 
 struct sad_assoc *sad_assoc_get(struct sad *s, const struct sad_who *who, struct adit_path *outer)
 {
-    ADIT_LIST_EACH(n, &s->assocs) {
-        struct sad_assoc *a = ADIT_OF(n, struct sad_assoc, node);
+    uint32_t hash = adit_hash_of(&who->owner, sizeof who->owner, 0);
+    for (struct adit_entry *e = adit_table_first(&s->owners, hash); e; e = adit_table_next(&s->owners, e)) {
+        struct sad_assoc *a = ADIT_OF(e, struct sad_assoc, of_owner);
         if (!a->dead && is_of(a, who)) {
             leave_on(a, outer);
             return a;
@@ -361,6 +367,7 @@ struct sad_assoc *sad_assoc_get(struct sad *s, const struct sad_who *who, struct
     adit_list_init(&a->pairs);
     leave_on(a, outer);
     adit_list_add(&s->assocs, &a->node);
+    adit_table_add(&s->owners, hash, &a->of_owner);
     return a;
 }
 
