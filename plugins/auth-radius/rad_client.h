@@ -47,10 +47,14 @@ enum rad_end {
 typedef void (*rad_write)(void *u, struct rad_out *o);
 typedef void (*rad_done)(void *u, enum rad_end end, const struct rad_in *in, const struct rad_how *how);
 
+/* What the configuration says is copied. NULL after adit_fail(). */
 struct rad_group *rad_group_new(struct adit_self *self, const struct rad_servers_conf *conf, uint32_t what);
 int32_t rad_group_start(struct rad_group *g);   /* 0, or ADIT_E* after adit_fail() */
+/* Other servers: those whose rows are as they were keep their state and what they are
+ * asked; asks of others go on elsewhere. As it was when it fails. */
+int32_t rad_group_reload(struct rad_group *g, const struct rad_servers_conf *conf);
 void rad_group_stop(struct rad_group *g);       /* sockets closed, asks end with RAD_GONE */
-void rad_group_free(struct rad_group *g);
+void rad_group_free(struct rad_group *g);       /* NULL is fine */
 
 /* `code` is RAD_ACCESS_REQUEST, RAD_ACCOUNTING_REQUEST; `limit_ms` for all tries
  * with all servers. `only` (may be NULL): that server and no other is asked, even a
@@ -61,6 +65,11 @@ void rad_group_free(struct rad_group *g);
 struct rad_ask *rad_ask(struct rad_group *g, uint32_t code, uint64_t limit_ms, const char *only,
                         rad_write write, rad_done done, void *u);
 void rad_ask_cancel(struct rad_ask *a);         /* done() does not come any more */
+
+/* A shared secret out of `secret` or the first line of `file`, one of which is set, to
+ * be freed; `what` names it in the sentence. NULL after adit_fail(). */
+uint8_t *rad_secret(struct adit_self *self, const char *what, const char *secret, const char *file,
+                    uint32_t *len);
 
 bool rad_group_has(const struct rad_group *g, const char *server);
 /* For `adit radius`: one object a server: name, address, state (up, dead,
