@@ -355,7 +355,8 @@ static void again(struct rad_ask *a)
 {
     struct rad_group *g = a->group;
     struct rad_lane *l = a->id->lane;
-    if (l->server->heard_ms < a->sent_ms || !l->server->heard)
+    bool silent = !l->server->heard || l->server->heard_ms < a->sent_ms;
+    if (silent && (!a->probing || l->server->state == RAD_UNKNOWN))     /* who lives may not know Status-Server */
         l->server->doubt = true;
     uint64_t tenth = a->wait_ms / 10;
     uint64_t wait = a->wait_ms * 2 - tenth + (tenth ? chance(g) % (2 * tenth + 1) : 0);

@@ -661,14 +661,11 @@ static bool code_fits(uint32_t request, uint32_t answer)
 }
 
 /* Where an answer without Message-Authenticator is dropped: to Access-Request over UDP,
- * unless the server is known to be like that; with EAP always (RFC 3579 section 3.2). */
-static uint32_t demands(const struct rad_server *s, const struct rad_id *id, const struct rad_in *in)
+ * unless the server is known to be like that. */
+static uint32_t demands(const struct rad_server *s, const struct rad_id *id)
 {
-    struct rad_attr eap = { 0 };
-    bool must = id->code == RAD_ACCESS_REQUEST &&
-                ((s->conf.message_authenticator == RAD_REQUIRE && !s->transport->reliable) ||
-                 rad_find(in, 0, RAD_EAP_MESSAGE, &eap));
-    return must ? RAD_MA_REQUIRED : 0;
+    return id->code == RAD_ACCESS_REQUEST && s->conf.message_authenticator == RAD_REQUIRE &&
+           !s->transport->reliable ? RAD_MA_REQUIRED : 0;
 }
 
 static void forged(struct rad_server *s, struct rad_id *id)
@@ -715,7 +712,7 @@ void rad_lane_rx(struct rad_lane *l, const uint8_t *p, uint32_t len)
         stray(l, id->use == RAD_ID_FREE ? "there is no such request" : "its code fits no request of that id");
         return;
     }
-    switch (rad_verify(&in, &s->key, id->authenticator, demands(s, id, &in))) {
+    switch (rad_verify(&in, &s->key, id->authenticator, demands(s, id))) {
     case RAD_OK:
         break;
     case RAD_NO_MESSAGE_AUTHENTICATOR:

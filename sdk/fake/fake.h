@@ -123,7 +123,10 @@ int fake_stream_is_open(const struct fake_end *e);          /* 0: the plugin clo
 
 /* ---- datagrams ----------------------------------------------------------------- */
 
-/* A datagram arrives for `our` address (255.255.255.255: for everybody's). How many ports got it: 0 when nothing
+/* A port that was bound without a number gets the next one from 32768 on (fake_sent()
+ * tells it), and the host is 10.0.0.1 or 2001:db8::1 where it has the choice.
+ *
+ * A datagram arrives for `our` address (255.255.255.255: for everybody's). How many ports got it: 0 when nothing
  * is bound there, or when it is clear and the port wants security. */
 uint32_t fake_datagram(uint32_t protocol, const struct adit_addr *peer, const struct adit_addr *our,
                        const struct adit_security_info *security, const void *data, size_t len);

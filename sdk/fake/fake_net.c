@@ -77,6 +77,7 @@ struct kept {
 static struct {
     struct adit_node ends, listeners, ports, paths, sent, kept, assocs;
     uint32_t sent_count, vector, unsecured, frames_kept, mtu;
+    uint32_t ephemeral;         /* the last port that nobody asked for by number */
     struct sent *taken;
 } N;
 
@@ -84,6 +85,7 @@ void fake_net_begin(void)
 {
     memset(&N, 0, sizeof N);
     N.mtu = 1472;
+    N.ephemeral = 32767;
     adit_list_init(&N.ends);
     adit_list_init(&N.listeners);
     adit_list_init(&N.ports);
@@ -547,6 +549,10 @@ static int32_t path_bind(struct adit_self *self, uint32_t protocol, const struct
     struct adit_port *p = fake_alloc(sizeof *p);
     *p = (struct adit_port){ .self = s, .protocol = protocol, .flags = flags, .at = *at,
                              .ops = ops, .u = u };
+    if (protocol == ADIT_PROTO_UDP && !p->at.port) {
+        N.ephemeral = N.ephemeral < 60999 ? N.ephemeral + 1 : 32768;
+        p->at.port = (uint16_t)N.ephemeral;
+    }
     adit_list_add(&N.ports, &p->node);
     s->owned[OWN_PORT]++;
     *out = p;
@@ -638,10 +644,10 @@ static void path_drop(struct adit_path *path)
 static int32_t path_open_from(struct adit_port *p, const struct adit_addr *from,
                               const struct adit_addr *peer, struct adit_path **out)
 {
-    struct adit_addr our = fake_addr("10.0.0.1");
+    struct adit_addr our = fake_addr(peer->family == ADIT_AF_IPV6 ? "2001:db8::1" : "10.0.0.1");
     if (from && from->family)
         our = *from;
-    else if (p->at.family)
+    else if (p->at.family && !everywhere(&p->at, p->at.family))
         our = p->at;
     our.port = p->at.port;
     if (!peer->family)
