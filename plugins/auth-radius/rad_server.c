@@ -143,12 +143,6 @@ static void conf_free(struct rad_server_conf *c)
     }
 }
 
-static bool addr_same(const struct adit_addr *a, const struct adit_addr *b)
-{
-    return a->family == b->family && a->port == b->port && a->zone == b->zone &&
-           !memcmp(a->ip, b->ip, a->family == ADIT_AF_IPV4 ? 4 : 16);
-}
-
 bool rad_server_same(const struct rad_server *s, const struct rad_server_conf *c)
 {
     const struct rad_server_conf *mine = &s->conf;
@@ -163,7 +157,7 @@ bool rad_server_same(const struct rad_server *s, const struct rad_server_conf *c
            mine->weight == c->weight && mine->transport == c->transport &&
            mine->message_authenticator == c->message_authenticator &&
            mine->timeout_ms == c->timeout_ms && mine->tries == c->tries &&
-           addr_same(&mine->source, &c->source);
+           adit_same_host(&mine->source, &c->source);
 }
 
 static uint16_t port_of(const struct rad_server_conf *c, uint32_t what)

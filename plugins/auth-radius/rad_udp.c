@@ -16,8 +16,7 @@ struct udp {
  * demands the address, and the port is where servers answer from). */
 static bool is_server(const struct rad_lane *l, const struct adit_addr *peer)
 {
-    return peer->family == l->peer.family && peer->port == l->peer.port &&
-           !memcmp(peer->ip, l->peer.ip, peer->family == ADIT_AF_IPV4 ? 4 : 16);
+    return peer->port == l->peer.port && adit_same_host(peer, &l->peer);
 }
 
 static void rx(void *u, struct adit_path *path, struct adit_frame **v, uint32_t n)
