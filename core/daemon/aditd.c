@@ -248,10 +248,33 @@ static int reload(char *text, size_t size)
 
 /* ---- ending --------------------------------------------------------------------------- */
 
+#define DRAIN_MS 3000u          /* so long accountants may wait for answers */
+
+static struct loop_timer *drain_timer;
+static uint64_t drain_until;
+
+/* Accountants say their last; what is not answered in time they keep. */
+static void drain(void *u)
+{
+    uint32_t waiting = 0;
+    (void)u;
+    for (struct plug_inst *i = NULL; (i = plug_running_next(ADIT_KIND_ACCOUNTING, i));) {
+        const struct adit_accounting *vt = plug_vtable(i);
+        if (vt->drain)
+            PLUG_CALL(i, "drain", waiting += vt->drain(plug_self(i)) != 0);
+    }
+    if (!waiting || loop_now() >= drain_until)
+        loop_stop();
+    else
+        loop_timer_set(drain_timer, 20);
+}
+
 static void all_closed(void *u)
 {
     (void)u;
-    loop_stop();
+    drain_until = loop_now() + DRAIN_MS;
+    drain_timer = loop_timer_new(drain, NULL);
+    loop_timer_set(drain_timer, 0);
 }
 
 static void stop_by(const char *what)

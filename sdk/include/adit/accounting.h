@@ -13,6 +13,10 @@ struct adit_accounting {
     void (*begin)(struct adit_self *self, const struct adit_attrs *attrs);
     void (*interim)(struct adit_self *self, const struct adit_attrs *attrs);
     void (*end)(struct adit_self *self, const struct adit_attrs *attrs);
+    /* Since 1.1; may be NULL. The daemon stops and every session has ended: the
+     * last thing is said now. How many records wait for somebody's answer; asked
+     * again, for a few seconds, until there are none. */
+    uint32_t (*drain)(struct adit_self *self);
 };
 
 #endif
