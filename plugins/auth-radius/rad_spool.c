@@ -322,6 +322,34 @@ static bool drop(struct rad_spool *s, uint64_t need)
     return true;
 }
 
+/* Whether nothing waits beside what is done now. */
+static bool all_done(const struct rad_spool *s, const uint64_t *done, uint32_t dones)
+{
+    if (s->info.count > dones)
+        return false;
+    for (size_t i = s->first; i < s->count; i++) {
+        uint32_t k = 0;
+        while (s->v[i].live && k < dones && done[k] != s->v[i].seq)
+            k++;
+        if (s->v[i].live && k == dones)
+            return false;
+    }
+    return true;
+}
+
+/* An empty file needs no marks, and no room on a disk that is full. */
+static int32_t empty(struct rad_spool *s)
+{
+    if (s->end && ftruncate(s->file, 0))
+        return broken(s, "emptying " FILE_NAME);
+    s->end = 0;
+    for (size_t i = s->first; i < s->count; i++)
+        if (s->v[i].live)
+            dead(s, &s->v[i]);
+    sweep(s);
+    return 0;
+}
+
 static int32_t prepare(struct rad_spool *s, uint64_t need, uint32_t adds)
 {
     bool full = s->end + need > s->info.limit;
@@ -340,18 +368,23 @@ static int32_t prepare(struct rad_spool *s, uint64_t need, uint32_t adds)
 int32_t rad_spool_write(struct rad_spool *s, struct rad_spool_add *add, uint32_t adds,
                         const uint64_t *done, uint32_t dones)
 {
-    size_t need = (size_t)dones * FRAME;
+    size_t need = 0;
     for (uint32_t i = 0; i < adds; i++) {
         if (!add[i].len || add[i].len > RAD_SPOOL_MAX || add[i].rank >= RAD_SPOOL_RANKS)
             return ADIT_EINVAL;
         need += FRAME + add[i].len;
     }
-    if (!need)
+    if (!adds && !dones)
         return 0;
     int32_t rc = make_room(s, adds);
+    if (!rc && !s->unsure && all_done(s, done, dones)) {
+        rc = empty(s);
+        dones = 0;
+    }
+    need += (size_t)dones * FRAME;
     if (!rc)
         rc = prepare(s, need, adds);
-    uint8_t *buf = rc ? NULL : malloc(need);
+    uint8_t *buf = rc ? NULL : malloc(need + 1);
     if (!buf)
         return rc ? rc : ADIT_ENOMEM;
     struct wr w = wr_of(buf, need);
@@ -383,6 +416,14 @@ int32_t rad_spool_write(struct rad_spool *s, struct rad_spool_add *add, uint32_t
 }
 
 /* ---- reading ------------------------------------------------------------------------ */
+
+bool rad_spool_more(const struct rad_spool *s, uint64_t after)
+{
+    size_t i = place(s, after);
+    while (i < s->count && !s->v[i].live)
+        i++;
+    return i < s->count;
+}
 
 uint32_t rad_spool_read(struct rad_spool *s, uint64_t after, struct rad_spool_rec *rec,
                         uint8_t buf[RAD_SPOOL_MAX])

@@ -73,6 +73,8 @@ const char *rad_spool_why(const struct rad_spool *s);
  * wrong is left out and counted. */
 uint32_t rad_spool_read(struct rad_spool *s, uint64_t after, struct rad_spool_rec *rec,
                         uint8_t buf[RAD_SPOOL_MAX]);
+/* Whether there is one. */
+bool rad_spool_more(const struct rad_spool *s, uint64_t after);
 void rad_spool_info(const struct rad_spool *s, struct rad_spool_info *out);
 
 #endif
