@@ -60,6 +60,7 @@ static const struct { const char *setting, *remedy; } remedies[] = {
 [ADIT_CAUSE_LEASE_LOST]       = { "pools", "The DHCP server took the address back or did not renew it: see its log and 'adit pools'." },
 [ADIT_CAUSE_DHCP_SILENT]      = { "pools[].interface", "See that a DHCP server answers there, or add a pool of type range after it." },
 [ADIT_CAUSE_LOCKED_OUT]       = { "ppp.lockout", "Wait, or unlock it: 'adit unlock NAME|ADDRESS'." },
+[ADIT_CAUSE_CRASH]            = { "", "Look for a power cut, or for a crash in the system's journal, and report that one." },
 };
 // clang-format on
 

@@ -120,10 +120,26 @@ static struct ses_failure *failure_add(struct adit_self *self, const struct adit
     return f;
 }
 
+static void tell_refused(const struct adit_attrs *attrs)
+{
+    for (struct plug_inst *i = NULL; (i = plug_running_next(ADIT_KIND_ACCOUNTING, i));) {
+        const struct adit_accounting *vt = plug_vtable(i);
+        if (vt->refused)
+            PLUG_CALL(i, "refused", vt->refused(plug_self(i), attrs));
+    }
+}
+
 /* A session ends that never came up. */
-static void refused(const struct ses *s)
+static void refused(struct ses *s)
 {
     char peer[ADDR_TEXT];
+    if (s->method || ses_attrs_base(s)) {       /* else nothing was put there yet */
+        ses_put_u(s, ADIT_ATTR_CAUSE, s->cause);
+        ses_put_str(s, ADIT_ATTR_REASON, s->text);
+        if (*s->policy)
+            ses_put_str(s, ADIT_ATTR_POLICY, s->policy);
+        tell_refused(s->attrs);
+    }
     struct ses_failure *f = failure_add(s->self, &s->peer, s->cause, s->text);
     if (s->method)
         f->method = ses_method_name(s->method);
@@ -307,7 +323,20 @@ static int32_t shut_out(struct adit_self *self, const struct adit_link_info *i, 
                         int32_t code, const char *text)
 {
     char peer[ADDR_TEXT];
+    struct adit_attrs *attrs = plug_attr_api.make();
+    const struct adit_host *h = self->host;
     failure_add(self, &i->peer, cause, text);
+    if (attrs) {
+        const struct adit_tunnel *vt = plug_vtable(plug_of(self));
+        adit_attr_put_str(h, attrs, ADIT_ATTR_PROTOCOL, vt->protocol);
+        adit_attr_put_str(h, attrs, ADIT_ATTR_TUNNEL, self->name);
+        adit_attr_put_addr(h, attrs, ADIT_ATTR_PEER, &i->peer);
+        adit_attr_put_addr(h, attrs, ADIT_ATTR_OUR, &i->our);
+        adit_attr_put_u(h, attrs, ADIT_ATTR_CAUSE, cause);
+        adit_attr_put_str(h, attrs, ADIT_ATTR_REASON, text);
+        tell_refused(attrs);
+        plug_attr_api.free(attrs);
+    }
     if (log_allow(&ev_shut_out, 60))
         LOG_EVENT("session", &ev_shut_out, ADIT_KV_S("tunnel", self->name),
                   ADIT_KV_S("peer", addr_text_host(&i->peer, peer)),

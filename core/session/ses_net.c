@@ -97,6 +97,8 @@ static void account(struct ses *s, enum account what)
     }
     ses_put_u(s, ADIT_ATTR_DURATION, loop_now() - s->up_ms);
     ses_put_u(s, ADIT_ATTR_CAUSE, s->cause);
+    if (s->cause)               /* one that negotiates anew ends without */
+        ses_put_str(s, ADIT_ATTR_REASON, s->text);
     for (struct plug_inst *i = NULL; (i = plug_running_next(ADIT_KIND_ACCOUNTING, i));) {
         const struct adit_accounting *vt = plug_vtable(i);
         void (*verb)(struct adit_self *, const struct adit_attrs *) =

@@ -273,6 +273,20 @@ static void end(struct adit_self *self, const struct adit_attrs *attrs)
     s->ended++;
     s->duration_ms = adit_attr_u(self->host, attrs, ADIT_ATTR_DURATION);
     s->ended_by = adit_attr_u(self->host, attrs, ADIT_ATTR_CAUSE);
+    must(!s->ended_by || *adit_attr_str(self->host, attrs, ADIT_ATTR_REASON));
+}
+
+static void refused(struct adit_self *self, const struct adit_attrs *attrs)
+{
+    struct stub *s = of_self(self);
+    const char *user = adit_attr_str(self->host, attrs, ADIT_ATTR_USER);
+    say("refused:%s ", s->name);
+    s->refusals++;
+    s->refused_by = adit_attr_u(self->host, attrs, ADIT_ATTR_CAUSE);
+    snprintf(s->refused_user, sizeof s->refused_user, "%s", user ? user : "-");
+    must(*adit_attr_str(self->host, attrs, ADIT_ATTR_REASON));
+    must(adit_attr_addr(self->host, attrs, ADIT_ATTR_PEER, 0) != NULL);
+    must(*adit_attr_str(self->host, attrs, ADIT_ATTR_PROTOCOL));
 }
 
 /* ---- callers: the tunnel's end of it --------------------------------------------------------- */
@@ -356,7 +370,8 @@ static const struct adit_policy policy_vt = { .size = sizeof policy_vt, .decide 
 static const struct adit_pool pool_vt = { .size = sizeof pool_vt, .lease = lease, .cancel = cancel,
                                           .release = release };
 static const struct adit_accounting accounting_vt = { .size = sizeof accounting_vt, .begin = begin,
-                                                      .interim = interim, .end = end };
+                                                      .interim = interim, .end = end,
+                                                      .refused = refused };
 static const struct adit_face faces[] = {
     { ADIT_KIND_TUNNEL, 0, "stub", NULL, NULL, 0, 0, NULL, &tunnel_life, &tunnel_vt },
     { ADIT_KIND_AUTH, 0, "stub", NULL, NULL, 0, 0, NULL, &life, &auth_vt },

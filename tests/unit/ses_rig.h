@@ -36,9 +36,11 @@ struct stub {
     uint32_t left;              /* addresses in it */
     /* what it saw */
     adit_request req;           /* the last */
-    uint32_t asked, cancelled, released, begun, interims, ended;
+    uint32_t asked, cancelled, released, begun, interims, ended, refusals;
     uint64_t duration_ms;       /* of the last end */
     uint64_t ended_by;          /* its cause */
+    uint64_t refused_by;        /* the last refusal's cause, and whose it was */
+    char refused_user[32];
     bool wanted;                /* the last lease was for one address */
     bool fixed;                 /* it leases that one, to one at a time */
     struct adit_addr one;       /* which it is */

@@ -23,7 +23,7 @@
  *
  * Changes, newest first:
  *  1.1  config->read(): a plugin's file on a thread.
- *       accounting->drain(): what is said last when the daemon stops.
+ *       accounting->drain(): what is said last when the daemon stops; refused().
  *       host->security: a security layer delivers what it opened. ADIT_PROTO_ESP.
  *  1.0  first.
  */

@@ -17,6 +17,10 @@ struct adit_accounting {
      * last thing is said now. How many records wait for somebody's answer; asked
      * again, for a few seconds, until there are none. */
     uint32_t (*drain)(struct adit_self *self);
+    /* Since 1.1; may be NULL. A connection attempt failed: there was no begin(), and
+     * no end() follows. What is known of it, with CAUSE and REASON; SESSION is
+     * missing when the call was refused before PPP, USER when nobody logged in. */
+    void (*refused)(struct adit_self *self, const struct adit_attrs *attrs);
 };
 
 #endif

@@ -52,7 +52,8 @@
     X( 42, CERTIFICATE,      "ADIT-CERTIFICATE",      798, 0, "The certificate is not acceptable.")                \
     X( 43, LEASE_LOST,       "ADIT-LEASE-LOST",       829, 0, "The lease of the address ended.")                      \
     X( 44, DHCP_SILENT,      "ADIT-DHCP-SILENT",      633, 0, "No DHCP server answered.")                             \
-    X( 45, LOCKED_OUT,       "ADIT-LOCKED-OUT",       691, 647, "Too many failures: the account or the address is locked out for a while.")
+    X( 45, LOCKED_OUT,       "ADIT-LOCKED-OUT",       691, 647, "Too many failures: the account or the address is locked out for a while.") \
+    X( 46, CRASH,            "ADIT-CRASH",            829, 0, "The server itself ended without warning.")
 
 enum adit_cause {
 #define ADIT_X(number, NAME, code, ras, mschap, text) ADIT_CAUSE_##NAME = number,
