@@ -361,7 +361,7 @@ static bool network(const char *ip, unsigned long prefix, uint8_t family, struct
     out->prefix = (uint8_t)prefix;
     for (uint32_t i = 0; i < octets; i++) {
         uint32_t bits = prefix > i * 8 ? (uint32_t)prefix - i * 8 : 0;
-        out->ip[i] = bits >= 8 ? out->ip[i] : (uint8_t)(out->ip[i] & 0xff00 >> bits);
+        out->ip[i] = (uint8_t)(bits >= 8 ? out->ip[i] : out->ip[i] & 0xff00 >> bits);
     }
     return family == ADIT_AF_IPV6 ? out->ip[0] != 0xff : host_v4(out->ip);
 }
