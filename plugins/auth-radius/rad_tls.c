@@ -340,8 +340,11 @@ static void fail_text(struct tls *t, char *out, size_t size)
     unsigned long e = ERR_peek_last_error();
     if (t->shaking && verify != X509_V_OK) {
         verify_text(t->ssl, verify, out, size);
+    } else if (strstr(why, "protocol version")) {
+        snprintf(out, size, "it speaks no TLS 1.2 or newer (%s)", why);
     } else if (strstr(why, "alert")) {
-        bool cert = strstr(why, "certificate") || strstr(why, "unknown ca") || strstr(why, "access denied");
+        bool cert = strstr(why, "certificate") || strstr(why, "unknown ca") || strstr(why, "access denied") ||
+                    (strstr(why, "handshake failure") && !t->lane->server->conf.tls_certificate);
         snprintf(out, size, "it refuses us (%s)%s", why, cert ?
                  ": set tls-certificate and tls-key, from an authority that the server trusts" : "");
     } else if (ERR_GET_LIB(e) == ERR_LIB_SSL && (ERR_GET_REASON(e) == SSL_R_WRONG_VERSION_NUMBER ||
