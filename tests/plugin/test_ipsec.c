@@ -32,6 +32,9 @@ static struct {
     uint32_t loss, dup;         /* percent */
     uint64_t seed;
     bool cut;                   /* nothing passes */
+    bool server_nat;            /* the server is called as 203.0.113.1, and forwarded to */
+    bool no_float;              /* nothing from clients passes to port 4500 */
+    bool no_esp;                /* nor any ESP */
     uint32_t ike, esp, other;
     struct { struct adit_addr inside; uint16_t port; } map[16];
     uint32_t maps;
@@ -55,8 +58,19 @@ static uint16_t outside(const struct adit_addr *inside)
     return wire.map[wire.maps++].port;
 }
 
+static void readdress(struct adit_addr *a, const char *address)
+{
+    uint16_t port = a->port;
+    *a = fake_addr(address);
+    a->port = port;
+}
+
 static bool translate(struct adit_addr *from, struct adit_addr *to)
 {
+    if (wire.server_nat && to->ip[0] == 203)
+        readdress(to, "10.0.0.1");
+    else if (wire.server_nat && is_server(from))
+        readdress(from, "203.0.113.1");
     if (!wire.nat)
         return true;
     if (is_server(to)) {
@@ -86,13 +100,16 @@ static void carry(void)
         uint32_t len = s->len, protocol = s->protocol;
         ck_assert_uint_le(len, sizeof copy);
         memcpy(copy, s->data, len);
-        if (protocol == ADIT_PROTO_ESP || (protocol == ADIT_PROTO_UDP && from.port == 4500 && len > 4 &&
-                                           memcmp(copy, "\0\0\0\0", 4) != 0))
+        bool esp = protocol == ADIT_PROTO_ESP || (protocol == ADIT_PROTO_UDP && from.port == 4500 &&
+                                                  len > 4 && memcmp(copy, "\0\0\0\0", 4) != 0);
+        if (esp)
             wire.esp++;
         else if (protocol == ADIT_PROTO_UDP && (from.port == 500 || from.port == 4500))
             wire.ike++;
         else
             wire.other++;
+        if ((wire.no_esp && esp) || (wire.no_float && to.port == 4500 && !is_server(&from)))
+            continue;
         if (wire.cut || chance() < wire.loss || !translate(&from, &to))
             continue;
         fake_datagram(protocol, &from, &to, NULL, copy, len);
@@ -290,6 +307,51 @@ START_TEST(encapsulated_without_a_nat)
     ck_assert_uint_eq(answered(0)->info.security->encap, 1);
     ck_assert_uint_eq(out->info.security->encap, 1);
     talk(out, answered(0));
+    end_down(&c);
+    end_down(&s);
+    finish();
+}
+END_TEST
+
+/* A server behind a translator: Windows stops where it would go on at port 4500. */
+START_TEST(W1_the_setting_of_windows_is_named)
+{
+    begin();
+    struct end s = end_of("10.0.0.1", KEY), c = end_of("10.0.0.2", KEY);
+    wire.server_nat = wire.no_float = true;
+    end_up(&s);
+    end_up(&c);
+    struct end outside = { .at = fake_addr("203.0.113.1") };
+    dial(&c, &outside);
+    pass(50000);
+    fake_inst_free(c.l2tp);     /* what follows is the server's */
+    fake_inst_free(c.ipsec);
+    fake_events_forget();
+    pass(120000);
+    ck_assert_uint_eq(fake_event_count("ipsec.timeout"), 1);
+    ck_assert(strstr(fake_event_str("ipsec.timeout", "remedy"),
+                     "AssumeUDPEncapsulationContextOnSendRule = 2") != NULL);
+    ck_assert_ptr_null(answered(0));
+    end_down(&s);
+    finish();
+}
+END_TEST
+
+/* IPsec, and then nothing: what Windows calls 809. */
+START_TEST(W1_ike_without_l2tp_is_an_event)
+{
+    begin();
+    struct end s = end_of("10.0.0.1", KEY), c = end_of("10.0.0.2", KEY);
+    wire.no_esp = true;
+    end_up(&s);
+    end_up(&c);
+    dial(&c, &s);
+    pass(1000);
+    ck_assert_uint_eq(fake_event_count("ipsec.silent"), 0);
+    pass(300000);
+    ck_assert(fake_event_count("ipsec.silent") >= 1);
+    ck_assert(strstr(fake_event_str("ipsec.silent", "remedy"), "UDP port 4500") != NULL);
+    ck_assert_ptr_null(answered(0));
     end_down(&c);
     end_down(&s);
     finish();
@@ -514,7 +576,8 @@ static Suite *suite(void)
 {
     return unit_suite("ipsec", (const TTest *const[]){
         a_call_through_ipsec, a_wrong_key_is_named, W2_two_clients_behind_one_nat,
-        encapsulated_without_a_nat, the_nat_changes_its_port, loss_and_duplication_everywhere, M6_the_client_rekeys,
+        encapsulated_without_a_nat, W1_the_setting_of_windows_is_named, W1_ike_without_l2tp_is_an_event,
+        the_nat_changes_its_port, loss_and_duplication_everywhere, M6_the_client_rekeys,
         the_server_rekeys, verbs_rekey_and_drop, W3_a_client_vanishes, reload_takes_another_key,
         what_is_wrong_is_said, garbage_on_every_port, NULL });
 }
