@@ -1,5 +1,5 @@
 #!/bin/bash
-# serve.sh - the daemon and adit in network namespaces (rows S5 S6 S8 S12 A2 A5 O2 Q).
+# serve.sh - the daemon and adit in network namespaces (rows S5 S6 S8 S12 A2 A5 O2 Q, L3).
 . "$(dirname "$0")/lib.sh"
 state() { srv sh -c 'ip -br link; ip -4 route; ip -4 neigh show proxy; cat /proc/sys/net/ipv4/ip_forward' | sort; }
 before=$(state)
@@ -57,4 +57,17 @@ let_go
 t "after a crash the next start undoes the rest" eval 'start && stop && [ "$before" = "$(state)" ]'
 under="setpriv --bounding-set -setpcap"
 t "where the bounding set is fixed, capabilities are given up too" eval 'start && caps && stop'
+
+# L3: kernels of clouds and containers have few devices, and none for PPP
+cat >"$work/bare" <<'S'
+#!/bin/sh
+mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && mknod -m 444 /dev/urandom c 1 9 && mkdir /dev/net || exit
+[ -z "$TUN" ] || mknod -m 600 /dev/net/tun c 10 200 || exit
+exec "$@"
+S
+chmod 755 "$work/bare"
+under="env TUN=yes unshare -m $work/bare"
+t "L3: the one device that it needs is /dev/net/tun" eval 'start && load --sessions 1 --ping 1; rc=$?; stop; [ $rc = 0 ]'
+under="env TUN= unshare -m $work/bare"
+t "L3: without it, it says what is missing" eval '! start >/dev/null && grep -q "/dev/net/tun: .*modprobe tun.*container needs the device" "$work/log"'
 done_testing
