@@ -221,6 +221,44 @@ int32_t attr_over(struct adit_attrs *to, const struct adit_attrs *from)
     return attr_append(to, from);
 }
 
+bool attr_equal(const struct adit_value *a, const struct adit_value *b)
+{
+    if (a->type != b->type)
+        return false;
+    switch (a->type) {
+    case ADIT_TYPE_STR:
+    case ADIT_TYPE_BYTES:
+        return a->len == b->len && (!a->len || memcmp(a->v.p, b->v.p, a->len) == 0);
+    case ADIT_TYPE_ADDR:
+        return adit_same_host(&a->v.addr, &b->v.addr) && a->v.addr.prefix == b->v.addr.prefix &&
+               a->v.addr.port == b->v.addr.port;
+    default:
+        return a->v.u == b->v.u;
+    }
+}
+
+static bool same_for(uint32_t id, const struct adit_value *a, const struct adit_value *b)
+{
+    if (a->type == ADIT_TYPE_ADDR && b->type == ADIT_TYPE_ADDR)
+        return adit_same_host(&a->v.addr, &b->v.addr);
+    if (a->type == ADIT_TYPE_STR && (id == ADIT_ATTR_USER || id == ADIT_ATTR_ACCOUNT))
+        return b->type == ADIT_TYPE_STR && a->len == b->len && !strncasecmp(a->v.p, b->v.p, a->len);
+    return attr_equal(a, b);
+}
+
+bool attr_fits(const struct adit_attrs *have, const struct adit_attrs *which)
+{
+    const struct adit_value *mine;
+    for (uint32_t i = 0; i < which->count; i++) {
+        bool found = false;
+        for (uint32_t nth = 0; !found && (mine = attr_get(have, which->items[i].id, nth)); nth++)
+            found = same_for(which->items[i].id, mine, &which->items[i].value);
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
 const struct adit_attr_api plug_attr_api = {
     .size = sizeof(struct adit_attr_api), .make = attr_make, .free = attr_free, .get = attr_get,
     .put = attr_put, .del = attr_del, .next = attr_next, .id = attr_id, .name = attr_name,

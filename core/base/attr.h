@@ -6,6 +6,7 @@
 #ifndef ATTR_H
 #define ATTR_H
 
+#include <stdbool.h>
 #include <adit/attr.h>
 
 extern const struct adit_attr_api plug_attr_api;
@@ -14,6 +15,11 @@ extern const struct adit_attr_api plug_attr_api;
 int32_t attr_append(struct adit_attrs *to, const struct adit_attrs *from);
 /* Puts `from` over `to`: attributes that `from` has replace those of `to`. */
 int32_t attr_over(struct adit_attrs *to, const struct adit_attrs *from);
+/* The same type and value. */
+bool attr_equal(const struct adit_value *a, const struct adit_value *b);
+/* Whether every value of `which` is among those of `have`; addresses are compared
+ * by host, names of users and accounts without regard to case. */
+bool attr_fits(const struct adit_attrs *have, const struct adit_attrs *which);
 /* ADIT_TYPE_* of an attribute; NONE: unknown. */
 uint32_t attr_type(uint32_t id);
 

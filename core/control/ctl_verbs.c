@@ -121,46 +121,68 @@ static void verb_reload(struct ctl_call *c, json_t *args)
 
 /* ---- ports ------------------------------------------------------------------------- */
 
+static json_t *port_json(const char *tunnel, const char *state, json_t *port_taken)
+{
+    json_t *o = json_object();
+    set(o, "port", port_taken);
+    set(o, "tunnel", text_of(tunnel));
+    set(o, "state", text_of(state));
+    return o;
+}
+
+/* The numbers from `at` to before `end` are free. */
+static void ports_free(json_t *list, const struct ses_tunnel_info *i, uint32_t at, uint32_t end)
+{
+    if (at >= end)
+        return;
+    json_t *o = port_json(i->name, plug_running(i->inst) ? "listening" : plug_state(i->inst),
+                          at + 1 < end ? json_sprintf("%s-%u..%u", i->name, at, end - 1)
+                                       : json_sprintf("%s-%u", i->name, at));
+    set(o, "count", num(end - at));
+    json_array_append_new(list, o);
+}
+
+static int by_port(const void *a, const void *b)
+{
+    const struct ses_info *x = a, *y = b;
+    return x->port < y->port ? -1 : x->port > y->port;
+}
+
+static void ports_of(json_t *list, const struct ses_tunnel *t)
+{
+    struct ses_tunnel_info i;
+    ses_tunnel_info(t, &i);
+    struct ses_info *used = calloc(i.used + 1, sizeof *used);
+    uint32_t n = 0, at = 0;
+    for (struct ses *s = ses_next(NULL); used && s; s = ses_next(s)) {
+        ses_info(s, &used[n]);
+        n += n < i.used && !strcmp(used[n].tunnel, i.name);
+    }
+    if (n)
+        qsort(used, n, sizeof *used, by_port);
+    for (uint32_t k = 0; k < n; k++) {
+        const struct ses_info *s = &used[k];
+        ports_free(list, &i, at, s->port < i.ports ? s->port : i.ports);
+        at = s->port + 1;
+        json_t *o = port_json(i.name, !strcmp(s->state, "up") ? "connected" : "active",
+                              json_sprintf("%s-%u", i.name, s->port));
+        set(o, "user", text_of(s->user));
+        set(o, "peer", addr_of(&s->peer, false));
+        set(o, "session", num(s->number));
+        json_array_append_new(list, o);
+    }
+    ports_free(list, &i, at, i.ports);
+    if (!i.ports && !n)
+        json_array_append_new(list, port_json(i.name, "off", json_string(i.name)));
+    free(used);
+}
+
 static void verb_ports(struct ctl_call *c, json_t *args)
 {
     (void)args;
     json_t *list = json_array();
-    for (struct ses_tunnel *t = NULL; (t = ses_tunnel_next(t));) {
-        struct ses_tunnel_info i;
-        ses_tunnel_info(t, &i);
-        uint32_t number = 0;
-        struct ses_info s;
-        for (struct ses *ses = ses_next(NULL); ses; ses = ses_next(ses)) {
-            ses_info(ses, &s);
-            if (strcmp(s.tunnel, i.name) != 0)
-                continue;
-            json_t *o = json_object();
-            set(o, "port", json_sprintf("%s-%u", i.name, number++));
-            set(o, "tunnel", text_of(i.name));
-            set(o, "state", text_of(!strcmp(s.state, "up") ? "connected" : "active"));
-            set(o, "user", text_of(s.user));
-            set(o, "peer", addr_of(&s.peer, false));
-            set(o, "session", num(s.number));
-            json_array_append_new(list, o);
-        }
-        if (number < i.ports) {
-            json_t *o = json_object();
-            set(o, "port", number + 1 < i.ports ?
-                json_sprintf("%s-%u..%u", i.name, number, i.ports - 1) :
-                json_sprintf("%s-%u", i.name, number));
-            set(o, "tunnel", text_of(i.name));
-            set(o, "state", text_of(plug_running(i.inst) ? "listening" :
-                                    plug_state(i.inst)));
-            set(o, "count", num(i.ports - number));
-            json_array_append_new(list, o);
-        } else if (!i.ports) {
-            json_t *o = json_object();
-            set(o, "port", json_sprintf("%s", i.name));
-            set(o, "tunnel", text_of(i.name));
-            set(o, "state", text_of("off"));
-            json_array_append_new(list, o);
-        }
-    }
+    for (struct ses_tunnel *t = NULL; (t = ses_tunnel_next(t));)
+        ports_of(list, t);
     ctl_ok_take(c, list);
 }
 
@@ -205,6 +227,7 @@ static json_t *session_json(const struct ses *s)
     set(o, "session", text_of(i.id));
     set(o, "user", text_of(i.user));
     set(o, "tunnel", text_of(i.tunnel));
+    set(o, "port", num(i.port));
     set(o, "protocol", text_of(i.protocol));
     set(o, "peer", addr_of(&i.peer, false));
     set(o, "address", addr_of(&i.address, true));

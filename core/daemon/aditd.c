@@ -335,7 +335,8 @@ static void services(const char *state_dir)
         .link = &ses_link_api, .frame = &path_frame_api, .attr = &plug_attr_api,
         .request = &plug_request_api, .report = &ctl_report_api, .control = &plug_control_api,
         .config = &plug_config_api, .crypto = &crypto_api, .judge = &crypto_judge_api,
-        .security = &path_security_api, .state_dir = state_dir,
+        .security = &path_security_api, .session = &ses_session_api, .lease = &ses_lease_api,
+        .state_dir = state_dir,
     };
     plug_host(&host);
     path_on_flush(flush_tunnels, NULL);

@@ -171,12 +171,13 @@ static void ses_free(struct ses *s)
     adit_list_del(&s->node);
     adit_list_del(&s->ended);
     if (s->tunnel)
-        s->tunnel->used--;
+        ses_port_give(s);
     totals.open--;
     ppp_free(s->ppp);
     loop_timer_free(s->ppp_timer);
     loop_timer_free(s->watch_timer);
     plug_attr_api.free(s->attrs);
+    plug_attr_api.free(s->leased);
     bytes_wipe(s, sizeof *s);
     free(s);
     if (closed && adit_list_empty(&all)) {
@@ -256,6 +257,8 @@ static void on_event(void *u, const struct ppp_event *ev)
         return;
     switch (ev->type) {
     case PPP_EV_PEER_INFO:
+        ses_net_version(s);
+        break;
     case PPP_EV_MPPE:
         break;
     case PPP_EV_LCP_UP:
@@ -378,7 +381,9 @@ static int32_t link_open(struct adit_self *self, const struct adit_link_info *gi
 
     struct ses *s = calloc(1, sizeof *s);
     struct adit_attrs *attrs = plug_attr_api.make();
-    if (!s || !attrs) {
+    if (s)
+        s->tunnel = t;
+    if (!s || !attrs || !ses_port_take(s)) {
         free(s);
         plug_attr_api.free(attrs);
         return ADIT_ENOMEM;
@@ -390,13 +395,11 @@ static int32_t link_open(struct adit_self *self, const struct adit_link_info *gi
     s->self = self;
     s->vt = plug_vtable(t->inst);
     s->call = call;
-    s->tunnel = t;
     s->attrs = attrs;
     s->since_wall = loop_wall();
     s->since_ms = loop_now();
     s->ppp_timer = loop_timer_new(ppp_timer_fired, s);
     take_info(s, &i);
-    t->used++;
     totals.open++;
     adit_list_add(&all, &s->node);
     recount(s);
@@ -420,6 +423,10 @@ bool ses_attrs_base(struct ses *s)
     ses_put_str(s, ADIT_ATTR_CALLING_STATION, s->calling);
     ses_put_str(s, ADIT_ATTR_CALLED_STATION, s->called);
     ses_put_str(s, ADIT_ATTR_SESSION, s->id);
+    ses_put_str(s, ADIT_ATTR_MULTI_SESSION, s->id);     /* a bundle of one link */
+    ses_put_u(s, ADIT_ATTR_NAS_PORT, s->nas_port);
+    if (s->ppp)
+        ses_net_version(s);
     if (*s->peer_host)
         ses_put_str(s, ADIT_ATTR_PEER_HOST, s->peer_host);
     struct adit_value yes = { ADIT_TYPE_BOOL, 0, { .u = s->secured } };
@@ -561,7 +568,7 @@ void ses_forget(struct plug_inst *inst)
     ADIT_LIST_EACH(n, &all) {
         struct ses *s = ADIT_OF(n, struct ses, node);
         if (s->lease_from == inst)
-            s->lease_from = NULL;
+            ses_addr_forget(s);
     }
 }
 
@@ -621,7 +628,7 @@ void ses_info(const struct ses *s, struct ses_info *out)
         .spoofed = c->rx_spoofed, .dropped = c->rx_bad + c->tx_dropped + c->tx_too_long,
         .session_timeout_ms = s->session_timeout_ms, .idle_timeout_ms = s->idle_timeout_ms,
         .encryption = p.encryption, .mtu = s->mtu,
-        .secured = s->secured,
+        .secured = s->secured, .port = s->nas_port,
     };
 }
 

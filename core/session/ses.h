@@ -17,6 +17,8 @@
 #include "plugin/plug.h"
 
 extern const struct adit_link_api ses_link_api;         /* what tunnels call */
+extern const struct adit_session_api ses_session_api;   /* what managers of sessions call */
+extern const struct adit_lease_api ses_lease_api;       /* what pools call */
 
 /* Section `ppp:` - what every link is offered. */
 struct ses_conf {
@@ -90,7 +92,7 @@ struct ses_info {
     uint64_t number, since_wall, up_wall, duration_ms, idle_ms;
     uint64_t bytes_in, bytes_out, packets_in, packets_out, spoofed, dropped;
     uint64_t session_timeout_ms, idle_timeout_ms;
-    uint32_t encryption, mtu, secured;
+    uint32_t encryption, mtu, secured, port;
 };
 void ses_info(const struct ses *s, struct ses_info *out);
 

@@ -7,8 +7,18 @@
 
 #include <stdio.h>
 #include "base/addr.h"
+#include "base/attr.h"
 
 static void ask_pool(struct ses *s, struct plug_inst *after);
+
+static bool has_value(const struct adit_attrs *a, uint32_t id, const struct adit_value *v)
+{
+    const struct adit_value *one;
+    for (uint32_t nth = 0; (one = plug_attr_api.get(a, id, nth)); nth++)
+        if (attr_equal(one, v))
+            return true;
+    return false;
+}
 
 /* The first two of: the session's own (account, profile, pool), then the server's. */
 static void two_of(struct ses *s, uint32_t id, const struct adit_array *server,
@@ -27,6 +37,59 @@ static void two_of(struct ses *s, uint32_t id, const struct adit_array *server,
     }
 }
 
+static void servers_for(struct ses *s)
+{
+    const struct ses_conf *c = ses_conf_get();
+    two_of(s, ADIT_ATTR_DNS, &c->dns, s->dns);
+    two_of(s, ADIT_ATTR_WINS, &c->wins, s->wins);
+}
+
+/* What came with the lease is taken out again; the list stays the same one, which
+ * somebody may be looking at. */
+static void drop_leased(struct ses *s)
+{
+    struct adit_addr own[64];
+    const struct adit_value *v;
+    uint32_t pos = 0, id, n = 0;
+    if (!s->leased)
+        return;
+    for (uint32_t nth = 0; n < 64 && (v = plug_attr_api.get(s->attrs, ADIT_ATTR_PUSH_ROUTE, nth)); nth++)
+        if (!has_value(s->leased, ADIT_ATTR_PUSH_ROUTE, v))
+            own[n++] = v->v.addr;
+    while (plug_attr_api.next(s->leased, &pos, &id, &v))
+        plug_attr_api.del(s->attrs, id);
+    plug_attr_api.del(s->attrs, ADIT_ATTR_PUSH_ROUTE);
+    for (uint32_t i = 0; i < n; i++)
+        plug_attr_api.put(s->attrs, ADIT_ATTR_PUSH_ROUTE,
+                          &(struct adit_value){ ADIT_TYPE_ADDR, 0, { .addr = own[i] } });
+    plug_attr_api.free(s->leased);
+    s->leased = NULL;
+}
+
+/* Whether a pool may say it: not who it is, nor what the session itself knows. */
+static bool may_lease(const struct ses *s, uint32_t id, const struct adit_value *v)
+{
+    if (id == ADIT_ATTR_PUSH_ROUTE)     /* all count, once */
+        return !has_value(s->attrs, id, v);
+    return id > ADIT_ATTR_DIALIN && id != ADIT_ATTR_ADDRESS && id != ADIT_ATTR_LEASE_POOL &&
+           !plug_attr_api.get(s->attrs, id, 0);
+}
+
+/* What comes with the lease, in place of what came with it before. What account and
+ * profile say goes before it. */
+static void take_leased(struct ses *s, const struct adit_attrs *attrs)
+{
+    uint32_t pos = 0, id;
+    const struct adit_value *v;
+    drop_leased(s);
+    s->leased = plug_attr_api.make();
+    while (attrs && s->leased && plug_attr_api.next(attrs, &pos, &id, &v))
+        if (may_lease(s, id, v))
+            plug_attr_api.put(s->leased, id, v);
+    if (s->leased)
+        attr_append(s->attrs, s->leased);
+}
+
 /* The address is known: the network layer may begin. */
 static void begin(struct ses *s, const struct adit_addr *address)
 {
@@ -40,8 +103,7 @@ static void begin(struct ses *s, const struct adit_addr *address)
     if (!s->server_address.family)
         s->server_address = s->our;     /* better an outer address than none */
     ses_put_addr(s, ADIT_ATTR_ADDRESS, &s->address);
-    two_of(s, ADIT_ATTR_DNS, &c->dns, s->dns);
-    two_of(s, ADIT_ATTR_WINS, &c->wins, s->wins);
+    servers_for(s);
     struct ppp_net net = {
         .encryption = s->encryption, .stateful = c->stateful, .ipv4 = 1, .ipv6 = c->ipv6,
         .our = s->server_address, .peer = s->address,
@@ -74,16 +136,9 @@ static void pool_done(void *u, int32_t status, const void *answer)
         s->lease_from = s->asking;
         s->lease = a->lease;
         snprintf(s->pool, sizeof s->pool, "%s", plug_self(s->asking)->name);
+        ses_index_lease(s, true);
         struct adit_addr address = a->address;
-        /* what account and profile say goes before what the pool says */
-        uint32_t pos = 0, id, last = 0;
-        const struct adit_value *v;
-        while (a->attrs && plug_attr_api.next(a->attrs, &pos, &id, &v)) {
-            if (id == last || !plug_attr_api.get(s->attrs, id, 0)) {
-                plug_attr_api.put(s->attrs, id, v);
-                last = id;
-            }
-        }
+        take_leased(s, a->attrs);
         ses_put_str(s, ADIT_ATTR_LEASE_POOL, s->pool);
         begin(s, &address);
         return;
@@ -154,10 +209,43 @@ void ses_addr_leave(struct ses *s)
         plug_ask_cancel(req);
     }
     if (s->lease_from) {
-        const struct adit_pool *vt = plug_vtable(s->lease_from);
-        vt->release(plug_self(s->lease_from), s->lease);
-        s->lease_from = NULL;
+        struct plug_inst *from = s->lease_from;
+        const struct adit_pool *vt = plug_vtable(from);
+        ses_addr_forget(s);
+        vt->release(plug_self(from), s->lease);
     }
+    plug_attr_api.free(s->leased);
+    s->leased = NULL;
     ses_index_address(s, false);
     s->address.family = ADIT_AF_NONE;
 }
+
+void ses_addr_forget(struct ses *s)
+{
+    ses_index_lease(s, false);
+    s->lease_from = NULL;
+}
+
+/* ---- news of leases (adit_lease_api) ---------------------------------------------- */
+
+static void api_changed(struct adit_self *self, uint64_t lease, const struct adit_attrs *attrs)
+{
+    struct ses *s = ses_index_lessee(plug_of(self), lease);
+    if (!s || s->finished)
+        return;
+    take_leased(s, attrs);
+    servers_for(s);
+}
+
+static void api_lost(struct adit_self *self, uint64_t lease, uint32_t cause, const char *text)
+{
+    struct ses *s = ses_index_lessee(plug_of(self), lease);
+    if (!s)
+        return;
+    ses_addr_forget(s);         /* there is nothing to release */
+    ses_drop(s, cause ? cause : (uint32_t)ADIT_CAUSE_LEASE_LOST, text);
+}
+
+const struct adit_lease_api ses_lease_api = {
+    .size = sizeof ses_lease_api, .changed = api_changed, .lost = api_lost,
+};

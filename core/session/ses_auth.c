@@ -75,18 +75,17 @@ static void query_free(struct ses *s)
     s->query = NULL;
 }
 
-/* DOMAIN\user and user@domain (W22): the name without its domain, and the domain. */
-static void split_user(struct ses *s)
+void ses_user_split(const char *user, char account[SES_NAME], char domain[SES_DOMAIN])
 {
-    const char *slash = strchr(s->user, '\\'), *at = strrchr(s->user, '@');
-    snprintf(s->account, sizeof s->account, "%s", s->user);
-    s->domain[0] = '\0';
+    const char *slash = strchr(user, '\\'), *at = strrchr(user, '@');
+    snprintf(account, SES_NAME, "%s", slash ? slash + 1 : user);
+    domain[0] = '\0';
     if (slash) {
-        snprintf(s->domain, sizeof s->domain, "%.*s", (int)(slash - s->user), s->user);
-        snprintf(s->account, sizeof s->account, "%s", slash + 1);
-    } else if (at && at != s->user) {
-        snprintf(s->domain, sizeof s->domain, "%s", at + 1);
-        s->account[at - s->user] = '\0';
+        snprintf(domain, SES_DOMAIN, "%.*s", (int)(slash - user), user);
+    } else if (at && at != user) {
+        snprintf(domain, SES_DOMAIN, "%s", at + 1);
+        if (at - user < SES_NAME)
+            account[at - user] = '\0';
     }
 }
 
@@ -141,7 +140,7 @@ void ses_auth_query(struct ses *s, const struct adit_auth_query *q)
     query_free(s);
     ses_index_user(s, false);
     snprintf(s->user, sizeof s->user, "%s", q->user);
-    split_user(s);
+    ses_user_split(s->user, s->account, s->domain);
     /* A change of password is one more step of the method that asked for it: that is
      * what policies judge. */
     if (q->method != ADIT_AUTH_CHANGE)

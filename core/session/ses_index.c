@@ -1,7 +1,8 @@
 /* ses_index.c - counting and finding sessions without walking through them.
  *
  * Knows:  how many calls wait to authenticate, in all and of an address; how
- *         many sessions a user has; who has an inner address.
+ *         many sessions a user has; who has an inner address or a lease; which
+ *         sessions that are up have a number or an account.
  * Leaves: when a session belongs to what.
  */
 #include "session/ses_int.h"
@@ -11,9 +12,10 @@
 #include "base/addr.h"
 #include "crypto/crypto.h"
 
-/* Sessions that have something in common, as a number. */
+/* Sessions that have something in common: how many, and which where that is asked. */
 struct ses_group {
     struct adit_entry node;
+    struct adit_node members;
     uint32_t count, len;
     char key[];
 };
@@ -25,7 +27,10 @@ struct key {
 
 static struct adit_table waiting_of;         /* groups, by the peer's address */
 static struct adit_table sessions_of;        /* groups, by account and domain */
+static struct adit_table accounts;           /* groups with members, by account */
 static struct adit_table holders;            /* sessions, by inner address */
+static struct adit_table numbers;            /* sessions, by number */
+static struct adit_table lessees;            /* sessions, by pool and lease */
 static uint32_t waiting;
 
 /* Peers choose what is hashed. */
@@ -47,11 +52,17 @@ static struct key key_of_peer(const struct adit_addr *a)
 }
 
 /* Names of accounts and domains are equal without regard to case. */
-static struct key key_of_user(const struct ses *s)
+static struct key key_of_account(const char *account)
 {
     struct key k = { .len = 0 };
-    for (const char *c = s->account; *c; c++)
+    for (const char *c = account; *c && k.len < SES_NAME - 1; c++)
         k.bytes[k.len++] = (char)tolower((unsigned char)*c);
+    return k;
+}
+
+static struct key key_of_user(const struct ses *s)
+{
+    struct key k = key_of_account(s->account);
     k.bytes[k.len++] = '\0';
     for (const char *c = s->domain; *c; c++)
         k.bytes[k.len++] = (char)tolower((unsigned char)*c);
@@ -77,6 +88,7 @@ static void join(struct adit_table *t, const struct key *k, struct ses_group **m
         g = calloc(1, sizeof *g + k->len);
         if (!g)
             return;
+        adit_list_init(&g->members);
         g->len = k->len;
         memcpy(g->key, k->bytes, k->len);
         adit_table_add(t, adit_hash_of(k->bytes, k->len, seed()), &g->node);
@@ -158,4 +170,71 @@ struct ses *ses_index_holder(const struct adit_addr *a)
             return s;
     }
     return NULL;
+}
+
+static uint32_t hash_of_lease(const struct plug_inst *pool, uint64_t lease)
+{
+    uint64_t key[2] = { (uint64_t)(uintptr_t)pool, lease };
+    return adit_hash_of(key, sizeof key, 0);
+}
+
+void ses_index_lease(struct ses *s, bool has)
+{
+    adit_table_del(&lessees, &s->lessee);
+    if (has)
+        adit_table_add(&lessees, hash_of_lease(s->lease_from, s->lease), &s->lessee);
+}
+
+struct ses *ses_index_lessee(const struct plug_inst *pool, uint64_t lease)
+{
+    uint32_t hash = hash_of_lease(pool, lease);
+    for (struct adit_entry *n = adit_table_first(&lessees, hash); n; n = adit_table_next(&lessees, n)) {
+        struct ses *s = ADIT_OF(n, struct ses, lessee);
+        if (s->lease_from == pool && s->lease == lease)
+            return s;
+    }
+    return NULL;
+}
+
+/* ---- those that are up ----------------------------------------------------------- */
+
+static uint32_t hash_of_number(uint64_t number)
+{
+    return adit_hash_of(&number, sizeof number, 0);     /* ours: nobody chooses them */
+}
+
+bool ses_live(const struct ses *s) { return s->phase == PH_UP && !s->finished && !s->closing; }
+
+void ses_index_up(struct ses *s, bool up)
+{
+    adit_table_del(&numbers, &s->numbered);
+    adit_list_del(&s->in_account);
+    part(&accounts, &s->of_account);
+    if (!up)
+        return;
+    struct key k = key_of_account(s->account);
+    adit_table_add(&numbers, hash_of_number(s->number), &s->numbered);
+    join(&accounts, &k, &s->of_account);
+    if (s->of_account)
+        adit_list_add(&s->of_account->members, &s->in_account);
+}
+
+struct ses *ses_index_find(uint64_t number)
+{
+    uint32_t hash = hash_of_number(number);
+    for (struct adit_entry *n = adit_table_first(&numbers, hash); n; n = adit_table_next(&numbers, n)) {
+        struct ses *s = ADIT_OF(n, struct ses, numbered);
+        if (s->number == number)
+            return ses_live(s) ? s : NULL;
+    }
+    return NULL;
+}
+
+void ses_index_account(const char *account, void (*each)(struct ses *s, void *u), void *u)
+{
+    struct key k = key_of_account(account);
+    struct ses_group *g = group_of(&accounts, &k);
+    if (g)
+        ADIT_LIST_EACH(n, &g->members)
+            each(ADIT_OF(n, struct ses, in_account), u);
 }

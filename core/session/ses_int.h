@@ -21,7 +21,12 @@ struct ses_tunnel {
     uint32_t used, up;          /* calls; those whose session is up */
     uint64_t refused;
     bool by_protocol;           /* encryption is not configured */
+    uint64_t *taken;            /* port numbers, a bit each */
+    uint32_t taken_words;
 };
+
+#define SES_NAME 256            /* bytes of a user's name */
+#define SES_DOMAIN 128
 
 /* An AUTH_QUERY, copied: the chain of authenticators may take its time. */
 struct ses_query {
@@ -43,6 +48,7 @@ struct ses {
     struct adit_addr our, peer;
     char peer_host[64], calling[64], called[64];
     uint32_t role, link_mtu;
+    uint32_t nas_port;          /* number of its port, from 0 */
     bool secured;
     char identity[128];
 
@@ -53,8 +59,9 @@ struct ses {
     char text[256];
 
     /* kept by ses_index.c */
-    struct ses_group *of_peer, *of_user;
-    struct adit_entry holder;
+    struct ses_group *of_peer, *of_user, *of_account;
+    struct adit_node in_account;
+    struct adit_entry holder, numbered, lessee;
 
     struct ppp *ppp;
     struct loop_timer *ppp_timer, *watch_timer;
@@ -70,7 +77,7 @@ struct ses {
     char message[128];
     uint32_t refused_cause;     /* what the last answer refused with; NONE after an acceptance */
     char refused[256];          /* and why, in a sentence */
-    char user[256], account[256], domain[128];
+    char user[SES_NAME], account[SES_NAME], domain[SES_DOMAIN];
     uint32_t method;
     char policy[64], authenticator[64], pool[64];
 
@@ -78,6 +85,7 @@ struct ses {
     uint32_t encryption;        /* permitted, ADIT_ENC_* */
     struct plug_inst *lease_from;
     uint64_t lease;
+    struct adit_attrs *leased;  /* what of `attrs` came with it */
     struct adit_addr address, server_address, dns[2], wins[2];
 
     /* the rung UP */
@@ -106,21 +114,38 @@ void ses_index_user(struct ses *s, bool in);            /* one of its account's 
 uint32_t ses_index_sessions(const struct ses *s);       /* that its account has beside it */
 void ses_index_address(struct ses *s, bool has);        /* s->address is its own, or no longer */
 struct ses *ses_index_holder(const struct adit_addr *a);        /* NULL: nobody */
+void ses_index_lease(struct ses *s, bool has);          /* s->lease is its own, or no longer */
+struct ses *ses_index_lessee(const struct plug_inst *pool, uint64_t lease);     /* NULL: nobody */
+void ses_index_up(struct ses *s, bool up);              /* it can be found by number and account, or not */
+struct ses *ses_index_find(uint64_t number);            /* one that is up; NULL: it is gone */
+/* Those of an account that are up, whatever its domain. */
+void ses_index_account(const char *account, void (*each)(struct ses *s, void *u), void *u);
+bool ses_live(const struct ses *s);                     /* up, and not on its way down */
+
+/* ports (ses_port.c) */
+bool ses_port_take(struct ses *s);                      /* the lowest number that is free; false: no memory */
+void ses_port_give(struct ses *s);
 
 /* authentication and policy (ses_auth.c) */
 void ses_auth_query(struct ses *s, const struct adit_auth_query *q);
 void ses_auth_leave(struct ses *s);
 uint32_t ses_auth_methods(void);                /* that are enabled and that somebody can judge */
+/* DOMAIN\user and user@domain (W22): the name without its domain, and the domain. */
+void ses_user_split(const char *user, char account[SES_NAME], char domain[SES_DOMAIN]);
 void *ses_tls_context(void);                    /* SSL_CTX *, or NULL; ses_tls.c */
 int32_t ses_tls_open(const struct ses_conf *c);
 
 /* addresses (ses_addr.c) */
 void ses_addr_enter(struct ses *s);
 void ses_addr_leave(struct ses *s);
+void ses_addr_forget(struct ses *s);            /* its lease is not its own any more */
 
 /* up (ses_net.c) */
 void ses_net_enter(struct ses *s);
 void ses_net_leave(struct ses *s);
+void ses_net_count(struct ses *s);              /* counters of now into its attributes */
+void ses_net_limits(struct ses *s);             /* its limits changed: they count from now on */
+void ses_net_version(struct ses *s);            /* the client said what it is */
 void ses_net_rx(struct ses *s, uint16_t proto, struct adit_frame **v, uint32_t n);  /* DATA PATH */
 
 /* attributes of the session, by type */

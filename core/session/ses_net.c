@@ -56,9 +56,12 @@ static bool inform(struct ses *s, const struct adit_frame *f)
     const char *domain = ses_str(s, ADIT_ATTR_DNS_DOMAIN);
     if (domain)
         facts.domain = domain;
-    for (; facts.route_count < 32 && facts.route_count < c->routes.count; facts.route_count++)
-        memcpy(&routes[facts.route_count],
-               (const char *)c->routes.items + facts.route_count * c->routes.stride,
+    /* those of the session go before those of everybody */
+    const struct adit_addr *own;
+    while (facts.route_count < 32 && (own = ses_address(s, ADIT_ATTR_PUSH_ROUTE, facts.route_count)))
+        routes[facts.route_count++] = *own;
+    for (uint32_t i = 0; i < c->routes.count && facts.route_count < 32; i++)
+        memcpy(&routes[facts.route_count++], (const char *)c->routes.items + i * c->routes.stride,
                sizeof routes[0]);
     if (s->informed.next)
         return true;            /* the answer to an earlier one is on its way */
@@ -86,7 +89,7 @@ void ses_net_rx(struct ses *s, uint16_t proto, struct adit_frame **v, uint32_t n
 
 enum account { BEGIN, INTERIM, END };
 
-static void account(struct ses *s, enum account what)
+void ses_net_count(struct ses *s)
 {
     if (s->port) {
         const struct dp_count *c = dp_count(s->port);
@@ -96,6 +99,11 @@ static void account(struct ses *s, enum account what)
         ses_put_u(s, ADIT_ATTR_PACKETS_OUT, c->tx_packets);
     }
     ses_put_u(s, ADIT_ATTR_DURATION, loop_now() - s->up_ms);
+}
+
+static void account(struct ses *s, enum account what)
+{
+    ses_net_count(s);
     ses_put_u(s, ADIT_ATTR_CAUSE, s->cause);
     if (s->cause)               /* one that negotiates anew ends without */
         ses_put_str(s, ADIT_ATTR_REASON, s->text);
@@ -107,7 +115,19 @@ static void account(struct ses *s, enum account what)
     }
 }
 
-/* One timer looks at both limits and at the interim report, and sleeps until the
+/* How long the account still has; UINT64_MAX: for ever. The wall clock may be set,
+ * so it is looked at once an hour at least. */
+static uint64_t account_left(const struct ses *s, uint64_t *look_again)
+{
+    uint64_t expiry_s = ses_u(s, ADIT_ATTR_EXPIRY), wall = loop_wall();
+    if (!expiry_s || expiry_s > UINT64_MAX / 1000)
+        return UINT64_MAX;
+    uint64_t left = expiry_s * 1000 > wall ? expiry_s * 1000 - wall : 0;
+    *look_again = left < 3600000 ? left : 3600000;
+    return left;
+}
+
+/* One timer looks at the limits and at the interim report, and sleeps until the
  * nearest of them could be due. */
 static void watch(void *u)
 {
@@ -134,7 +154,16 @@ static void watch(void *u)
         if (end - now < next)
             next = end - now;
     }
-    uint64_t interval = ses_conf_get()->interim_ms;
+    uint64_t look_again = UINT64_MAX;
+    if (!account_left(s, &look_again)) {
+        ses_drop(s, ADIT_CAUSE_EXPIRED, NULL);
+        return;
+    }
+    if (look_again < next)
+        next = look_again;
+    uint64_t interval = ses_u(s, ADIT_ATTR_INTERIM);
+    if (!interval)
+        interval = ses_conf_get()->interim_ms;
     if (interval) {
         if (now >= s->interim_ms + interval) {
             s->interim_ms = now;
@@ -145,6 +174,21 @@ static void watch(void *u)
     }
     if (next != UINT64_MAX)
         loop_timer_set(s->watch_timer, next);
+}
+
+void ses_net_limits(struct ses *s)
+{
+    s->session_timeout_ms = ses_u(s, ADIT_ATTR_SESSION_TIMEOUT);
+    s->idle_timeout_ms = ses_u(s, ADIT_ATTR_IDLE_TIMEOUT);
+    loop_timer_set(s->watch_timer, 0);  /* not now: somebody may be in the middle of a call */
+}
+
+void ses_net_version(struct ses *s)
+{
+    static struct ppp_info p;
+    ppp_info(s->ppp, &p);
+    if (*p.identification)
+        ses_put_str(s, ADIT_ATTR_CLIENT_VERSION, p.identification);
 }
 
 void ses_net_enter(struct ses *s)
@@ -174,17 +218,19 @@ void ses_net_enter(struct ses *s)
     s->up_wall = loop_wall();
     s->session_timeout_ms = ses_u(s, ADIT_ATTR_SESSION_TIMEOUT);
     s->idle_timeout_ms = ses_u(s, ADIT_ATTR_IDLE_TIMEOUT);
+    ses_put_u(s, ADIT_ATTR_STARTED, s->up_wall / 1000);
+    ses_index_up(s, true);
     LOG_EVENT("session", &ev_up, ADIT_KV_S("session", s->id), ADIT_KV_S("user", s->user),
               ADIT_KV_S("tunnel", s->self->name), ADIT_KV_S("peer", addr_text(&s->peer, peer)),
               ADIT_KV_S("address", addr_text_host(&s->address, address)),
               ADIT_KV_S("pool", s->pool), ADIT_KV_U("method", s->method),
               ADIT_KV_U("encryption", p.encryption), ADIT_KV_S("policy", s->policy),
               ADIT_KV_U("mtu", s->mtu));
-    account(s, BEGIN);
-    s->accounted = true;
     s->interim_ms = s->up_ms;
     if (!s->watch_timer)
         s->watch_timer = loop_timer_new(watch, s);
+    account(s, BEGIN);
+    s->accounted = true;
     watch(s);
 }
 
@@ -203,6 +249,7 @@ void ses_net_leave(struct ses *s)
                   ADIT_KV_U("duration_ms", loop_now() - s->up_ms),
                   ADIT_KV_U("bytes_in", c->rx_bytes), ADIT_KV_U("bytes_out", c->tx_bytes));
     }
+    ses_index_up(s, false);
     dp_detach(s->port);
     s->port = NULL;
     adit_list_del(&s->informed);

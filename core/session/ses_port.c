@@ -1,6 +1,6 @@
 /* ses_port.c - the settings of section `ppp:`, and the ports of each tunnel.
  *
- * Knows:  how many calls a tunnel may have, and turning it on and off.
+ * Knows:  how many calls a tunnel may have, their numbers, and turning it on and off.
  * Leaves: the calls themselves to ses.c.
  */
 #include "session/ses_int.h"
@@ -167,6 +167,7 @@ void ses_tunnel_del(struct ses_tunnel *t)
     plug_inst_free(t->inst);    /* ends its calls: link->down() for each */
     ses_reap(t);
     adit_list_del(&t->node);
+    free(t->taken);
     free(t);
 }
 
@@ -190,4 +191,35 @@ void ses_tunnel_info(const struct ses_tunnel *t, struct ses_tunnel_info *out)
     *out = (struct ses_tunnel_info){ .name = t->name, .protocol = vt->protocol, .inst = t->inst,
                                      .ports = t->conf.ports, .used = t->used, .connected = t->up,
                                      .refused = t->refused };
+}
+
+/* ---- numbers of ports ---------------------------------------------------------------- */
+
+bool ses_port_take(struct ses *s)
+{
+    struct ses_tunnel *t = s->tunnel;
+    uint32_t w = 0;
+    while (w < t->taken_words && t->taken[w] == UINT64_MAX)
+        w++;
+    if (w == t->taken_words) {
+        uint32_t words = w ? w * 2 : 2;
+        uint64_t *grown = realloc(t->taken, words * sizeof *grown);
+        if (!grown)
+            return false;
+        memset(grown + w, 0, (words - w) * sizeof *grown);
+        t->taken = grown;
+        t->taken_words = words;
+    }
+    uint32_t bit = (uint32_t)__builtin_ctzll(~t->taken[w]);
+    t->taken[w] |= (uint64_t)1 << bit;
+    s->nas_port = w * 64 + bit;
+    t->used++;
+    return true;
+}
+
+void ses_port_give(struct ses *s)
+{
+    struct ses_tunnel *t = s->tunnel;
+    t->taken[s->nas_port / 64] &= ~((uint64_t)1 << s->nas_port % 64);
+    t->used--;
 }

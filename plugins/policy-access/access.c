@@ -286,6 +286,16 @@ static uint64_t least(uint64_t a, uint64_t b)
     return !a || (b && b < a) ? b : a;
 }
 
+/* Networks of the profile beside those that the account has. */
+static void put_beside(struct profile *p, uint32_t id, const struct adit_attrs *have,
+                       const struct adit_array *networks)
+{
+    const struct adit_addr *a;
+    for (uint32_t i = 0; networks->count && (a = adit_attr_addr(p->host, have, id, i)); i++)
+        put_addr(p, id, a);
+    put_addrs(p, id, networks);
+}
+
 /* The profile as attributes. They replace what the authenticator said, so
  * limits of both are joined here: the smaller one counts. */
 static struct adit_attrs *profile_of(struct adit_self *self, const struct pol_profile *c,
@@ -293,30 +303,25 @@ static struct adit_attrs *profile_of(struct adit_self *self, const struct pol_pr
 {
     const struct adit_host *h = self->host;
     struct profile p = { h, h->attr->make(), false };
-    const struct adit_addr *route;
     if (!p.attrs)
         return NULL;
-
-    uint64_t session = least(c->session_ms, adit_attr_u(h, have, ADIT_ATTR_SESSION_TIMEOUT));
-    /* A session does not outlive the account that it is of. */
-    if (f->expiry_s > f->now_s && f->expiry_s - f->now_s < UINT64_C(1) << 40)
-        session = least(session, (f->expiry_s - f->now_s) * 1000);
 
     put_u(&p, ADIT_ATTR_METHODS, c->methods);
     /* What came through IPsec is encrypted, whatever MPPE does. */
     put_u(&p, ADIT_ATTR_ENCRYPTION,
           c->encryption && f->secured ? c->encryption | ADIT_ENC_NONE : c->encryption);
     put_u(&p, ADIT_ATTR_IDLE_TIMEOUT, least(c->idle_ms, adit_attr_u(h, have, ADIT_ATTR_IDLE_TIMEOUT)));
-    put_u(&p, ADIT_ATTR_SESSION_TIMEOUT, session);
+    put_u(&p, ADIT_ATTR_SESSION_TIMEOUT,
+          least(c->session_ms, adit_attr_u(h, have, ADIT_ATTR_SESSION_TIMEOUT)));
     put_str(&p, ADIT_ATTR_POOL, c->pool);
     put_u(&p, ADIT_ATTR_MTU, c->mtu);
     put_u(&p, ADIT_ATTR_SESSION_LIMIT,
           least(c->session_limit, adit_attr_u(h, have, ADIT_ATTR_SESSION_LIMIT)));
     put_addrs(&p, ADIT_ATTR_DNS, &c->dns);
     put_addrs(&p, ADIT_ATTR_WINS, &c->wins);
-    for (uint32_t i = 0; c->routes.count && (route = adit_attr_addr(h, have, ADIT_ATTR_ROUTE, i)); i++)
-        put_addr(&p, ADIT_ATTR_ROUTE, route);
-    put_addrs(&p, ADIT_ATTR_ROUTE, &c->routes);
+    put_beside(&p, ADIT_ATTR_ROUTE, have, &c->routes);
+    put_beside(&p, ADIT_ATTR_PUSH_ROUTE, have, &c->push_routes);
+    put_str(&p, ADIT_ATTR_DNS_DOMAIN, c->dns_domain);
     if (p.failed) {
         h->attr->free(p.attrs);
         return NULL;
@@ -413,6 +418,8 @@ static void out_profile(const struct out *o, const struct pol_profile *p)
     out_addrs(o, "dns", &p->dns);
     out_addrs(o, "wins", &p->wins);
     out_addrs(o, "routes", &p->routes);
+    out_addrs(o, "push-routes", &p->push_routes);
+    out_str(o, "dns-domain", p->dns_domain);
     o->host->report->end(o->r);
 }
 

@@ -41,6 +41,8 @@ static const struct adit_opt profile_opts[] = {
     ADIT_OPT(ADDR, pol_profile, dns, "dns", NULL, A, "DNS servers that the client is told, at most two."),
     ADIT_OPT(ADDR, pol_profile, wins, "wins", NULL, A, "WINS servers that the client is told, at most two."),
     ADIT_OPT(PREFIX, pol_profile, routes, "routes", NULL, A, "Networks behind the client, beside those of the account."),
+    ADIT_OPT(PREFIX, pol_profile, push_routes, "push-routes", NULL, A, "IPv4 networks behind the server that clients which ask (DHCPINFORM) hear of, beside those of the account and of ppp.routes."),
+    ADIT_OPT(STR, pol_profile, dns_domain, "dns-domain", NULL, 0, "The DNS suffix that clients which ask (DHCPINFORM) are told."),
     ADIT_OPT_END
 };
 

@@ -40,10 +40,10 @@ struct pol_profile {
     uint32_t methods;           /* ADIT_AUTH_* */
     uint32_t encryption;        /* ADIT_ENC_* */
     uint64_t idle_ms, session_ms;
-    const char *pool;
+    const char *pool, *dns_domain;
     uint32_t mtu, session_limit;
     struct adit_array hours;    /* const char * */
-    struct adit_array dns, wins, routes;                        /* struct adit_addr */
+    struct adit_array dns, wins, routes, push_routes;           /* struct adit_addr */
 };
 
 struct pol_conf {

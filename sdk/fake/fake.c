@@ -161,6 +161,7 @@ void fake_begin(void)
     fake_net_begin();
     fake_link_begin();
     fake_log_begin();
+    fake_ses_begin();
     crypto_init();              /* a host that forbids MD4 or RC4 says so when they are used */
     fake_crypto(&crypto_api, &crypto_judge_api);
     F.host = (struct adit_host){
@@ -170,6 +171,7 @@ void fake_begin(void)
         .attr = &plug_attr_api, .request = &fake_request_api, .report = &fake_report_api,
         .control = &fake_control_api, .config = &plug_config_api, .crypto = &F.crypto,
         .judge = &F.judge, .security = &fake_security_api,
+        .session = &fake_session_api, .lease = &fake_lease_api,
     };
 }
 
@@ -228,6 +230,7 @@ void fake_end(void)
     fake_net_end();
     fake_loop_end();
     fake_log_end();
+    fake_ses_end();
     ADIT_LIST_EACH(n, &F.selfs)
         self_free(ADIT_OF(n, struct fake_self, node));
     F.begun = false;

@@ -29,6 +29,7 @@
 #ifndef ADIT_FAKE_H
 #define ADIT_FAKE_H
 
+#include <stdbool.h>
 #include <adit/plugin.h>
 
 #ifdef __cplusplus
@@ -199,6 +200,29 @@ void fake_link_hangup(struct fake_link *l, uint32_t cause);
 /* The host dials: opens the link and calls the tunnel's dial(). The link is
  * DOWN, with `*code`, when that fails. */
 struct fake_link *fake_dial(struct adit_self *self, const struct adit_dial *d, int32_t *code);
+
+/* ---- sessions, for those that manage them ------------------------------------------- */
+
+/* A session that is up, and its number. What is known of it is the test's to write;
+ * SESSION and MULTI_SESSION stand there already. */
+uint64_t fake_session(void);
+struct adit_attrs *fake_session_attrs(uint64_t session);
+void fake_session_gone(uint64_t session);       /* it ended otherwise */
+/* The values of the last revise() that succeeded, and how many did; NULL: none. */
+const struct adit_attrs *fake_session_revised(uint64_t session, uint32_t *times);
+int fake_session_dropped(uint64_t session, uint32_t *cause, const char **text);
+void fake_revise_refuse(int32_t code);          /* what revise() says from now on; 0: as usual */
+
+/* What a pool told of a lease. */
+struct fake_lease_news {
+    struct adit_self *self;
+    uint64_t lease;
+    bool lost;                  /* else it changed */
+    uint32_t cause;
+    const char *text;           /* "" none */
+    const struct adit_attrs *attrs;
+};
+const struct fake_lease_news *fake_lease_news(void);    /* takes the oldest, valid until the next call; NULL: none */
 
 /* ---- requests ----------------------------------------------------------------------- */
 

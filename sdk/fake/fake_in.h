@@ -56,6 +56,8 @@ extern const struct adit_report_api fake_report_api;
 extern const struct adit_control_api fake_control_api;
 extern const struct adit_config_api plug_config_api;
 extern const struct adit_log_api fake_log_api;
+extern const struct adit_session_api fake_session_api;
+extern const struct adit_lease_api fake_lease_api;
 extern const struct adit_attr_api plug_attr_api;
 
 void fake_loop_begin(void);
@@ -73,6 +75,8 @@ void fake_link_begin(void);
 void fake_link_end(void);
 void fake_log_begin(void);
 void fake_log_end(void);
+void fake_ses_begin(void);
+void fake_ses_end(void);
 
 /* The conf struct of a face from YAML; NULL, a code and a sentence when it is wrong. */
 void *fake_conf_new(const struct adit_face *face, const char *yaml, void **mem);

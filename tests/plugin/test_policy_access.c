@@ -65,6 +65,8 @@ static const char yaml_two[] =
     "      dns: [10.0.0.53, 10.0.0.54]\n"
     "      wins: 10.0.0.55\n"
     "      routes: [10.1.0.0/16, 10.2.0.0/16]\n"
+    "      push-routes: [10.20.0.0/16, 10.21.0.0/16]\n"
+    "      dns-domain: corp.example\n"
     "  - name: default\n";
 
 START_TEST(a_grant_carries_the_profile)
@@ -74,7 +76,8 @@ START_TEST(a_grant_carries_the_profile)
     const struct adit_host *h = s->host;
     adit_attr_put_u(h, in, ADIT_ATTR_SESSION_LIMIT, 2);
     adit_attr_put_u(h, in, ADIT_ATTR_SESSION_TIMEOUT, 3600000);
-    adit_attr_put_u(h, in, ADIT_ATTR_EXPIRY, h->loop->wall() / 1000 + 600);
+    const struct adit_addr push = fake_addr("10.22.0.0/16");
+    adit_attr_put_addr(h, in, ADIT_ATTR_PUSH_ROUTE, &push);
     const struct adit_policy_answer *a = decide(s, in);
     ck_assert_msg(a->grant == 1, "%s", a->why);
     ck_assert_str_eq(a->policy, "staff");
@@ -84,7 +87,7 @@ START_TEST(a_grant_carries_the_profile)
     ck_assert_uint_eq(adit_attr_u(h, p, ADIT_ATTR_METHODS), ADIT_AUTH_MSCHAPV2 | ADIT_AUTH_EAP_TLS);
     ck_assert_uint_eq(adit_attr_u(h, p, ADIT_ATTR_ENCRYPTION), ADIT_ENC_128);
     ck_assert_uint_eq(adit_attr_u(h, p, ADIT_ATTR_IDLE_TIMEOUT), 1800000);
-    ck_assert_uint_eq(adit_attr_u(h, p, ADIT_ATTR_SESSION_TIMEOUT), 600000);   /* till it expires */
+    ck_assert_uint_eq(adit_attr_u(h, p, ADIT_ATTR_SESSION_TIMEOUT), 3600000);
     ck_assert_str_eq(adit_attr_str(h, p, ADIT_ATTR_POOL), "office");
     ck_assert_uint_eq(adit_attr_u(h, p, ADIT_ATTR_MTU), 1300);
     ck_assert_uint_eq(adit_attr_u(h, p, ADIT_ATTR_SESSION_LIMIT), 2);          /* the account's */
@@ -93,6 +96,9 @@ START_TEST(a_grant_carries_the_profile)
     ck_assert_str_eq(fake_addr_text(adit_attr_addr(h, p, ADIT_ATTR_ROUTE, 0)), "10.1.0.0/16");
     ck_assert_str_eq(fake_addr_text(adit_attr_addr(h, p, ADIT_ATTR_ROUTE, 1)), "10.2.0.0/16");
     ck_assert_ptr_null(adit_attr_addr(h, p, ADIT_ATTR_ROUTE, 2));
+    ck_assert_str_eq(fake_addr_text(adit_attr_addr(h, p, ADIT_ATTR_PUSH_ROUTE, 0)), "10.22.0.0/16");
+    ck_assert_str_eq(fake_addr_text(adit_attr_addr(h, p, ADIT_ATTR_PUSH_ROUTE, 2)), "10.21.0.0/16");
+    ck_assert_str_eq(adit_attr_str(h, p, ADIT_ATTR_DNS_DOMAIN), "corp.example");
     fake_inst_free(s);
     fake_end();
 }

@@ -103,7 +103,11 @@ START_TEST(every_verb_answers)
     json_decref(r);
     rig_run(10000);
     r = result("{\"verb\": \"ports\"}");
-    ck_assert_uint_eq(json_array_size(r), 2);   /* one in use, the rest */
+    ck_assert_uint_eq(json_array_size(r), 3);   /* the first, one in use, the rest */
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(r, 0), "port")), "t-0");
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(r, 1), "port")), "t-1");
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(r, 1), "user")), "b?\"rta");
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(r, 2), "port")), "t-2..8");
     json_decref(r);
     leave();
 }

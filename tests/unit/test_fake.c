@@ -623,12 +623,71 @@ START_TEST(broadcasts_and_a_state_dir)
 }
 END_TEST
 
+START_TEST(sessions_and_leases)
+{
+    static const struct adit_pool pool_vt = { .size = sizeof pool_vt };
+    const struct adit_face pool_face = { .kind = ADIT_KIND_POOL, .name = "toy", .life = &auth_life,
+                                         .vtable = &pool_vt };
+    fake_on_trouble(on_trouble);
+    struct adit_self *s = fake_inst(&auth_face, NULL), *pool = fake_inst(&pool_face, NULL);
+    const struct adit_host *h = s->host;
+    uint64_t one = fake_session(), two = fake_session(), out[2];
+    adit_attr_put_str(h, fake_session_attrs(one), ADIT_ATTR_USER, "Anna");
+    adit_attr_put_str(h, fake_session_attrs(two), ADIT_ATTR_USER, "anna");
+    struct adit_attrs *w = h->attr->make();
+    adit_attr_put_str(h, w, ADIT_ATTR_USER, "anna");
+    ck_assert_uint_eq(h->session->find(s, w, out, 2), 2);
+    ck_assert_uint_eq(out[0], one);
+    ck_assert_ptr_eq(h->session->attrs(s, one), fake_session_attrs(one));
+    ck_assert_int_eq(h->session->revise(s, one, w), ADIT_ENOSYS);
+    h->attr->del(w, ADIT_ATTR_USER);
+    adit_attr_put_u(h, w, ADIT_ATTR_IDLE_TIMEOUT, 60000);
+    uint32_t times, cause;
+    const char *text;
+    fake_revise_refuse(ADIT_EINVAL);
+    ck_assert_int_eq(h->session->revise(s, one, w), ADIT_EINVAL);
+    fake_revise_refuse(0);
+    ck_assert_ptr_null(fake_session_revised(one, &times));
+    ck_assert_int_eq(h->session->revise(s, one, w), 0);
+    ck_assert_uint_eq(adit_attr_u(h, fake_session_revised(one, &times), ADIT_ATTR_IDLE_TIMEOUT), 60000);
+    ck_assert_uint_eq(times, 1);
+    ck_assert_uint_eq(adit_attr_u(h, h->session->attrs(s, one), ADIT_ATTR_IDLE_TIMEOUT), 60000);
+    ck_assert_int_eq(fake_session_dropped(one, &cause, &text), 0);
+    ck_assert_int_eq(h->session->drop(s, one, ADIT_CAUSE_ADMIN, "away"), 0);
+    ck_assert_int_eq(h->session->drop(s, one, ADIT_CAUSE_ADMIN, "away"), ADIT_ENOENT);
+    ck_assert_int_eq(fake_session_dropped(one, &cause, &text), 1);
+    ck_assert_uint_eq(cause, ADIT_CAUSE_ADMIN);
+    ck_assert_str_eq(text, "away");
+    fake_session_gone(two);
+    ck_assert_ptr_null(h->session->attrs(s, two));
+    /* leases */
+    ck_assert_ptr_null(fake_lease_news());
+    h->lease->changed(pool, 7, w);
+    h->lease->lost(pool, 7, 0, "gone");
+    const struct fake_lease_news *n = fake_lease_news();
+    ck_assert_uint_eq(n->lease, 7);
+    ck_assert(!n->lost);
+    ck_assert_uint_eq(adit_attr_u(h, n->attrs, ADIT_ATTR_IDLE_TIMEOUT), 60000);
+    n = fake_lease_news();
+    ck_assert(n->lost);
+    ck_assert_str_eq(n->text, "gone");
+    ck_assert_ptr_null(fake_lease_news());
+    h->lease->lost(s, 7, 0, NULL);
+    TROUBLE("is no pool");
+    h->attr->free(w);
+    fake_inst_free(pool);
+    fake_inst_free(s);
+    fake_end();
+}
+END_TEST
+
 static Suite *suite(void)
 {
     const TTest *const tests[] = { timers_fire_in_virtual_time, streams_both_ways,
         connects_of_the_plugin, datagrams_links_and_paths, work_and_posts, misuse_is_a_trouble,
         failures_are_undone, random_is_the_same_in_every_run, requests_end_once,
-        cryptography_is_the_daemons, verbs_answer_later, broadcasts_and_a_state_dir, NULL };
+        cryptography_is_the_daemons, verbs_answer_later, broadcasts_and_a_state_dir, sessions_and_leases,
+        NULL };
     return unit_suite("fake", tests);
 }
 UNIT_MAIN(suite)

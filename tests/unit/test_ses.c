@@ -793,6 +793,201 @@ START_TEST(interim_reports_come_in_between)
 }
 END_TEST
 
+/* ---- from outside ---- */
+
+static const struct adit_session_api *S = &ses_session_api;
+
+static struct adit_attrs *which_str(uint32_t id, const char *text)
+{
+    static struct adit_attrs *w;
+    struct adit_value v = adit_value_str(text);
+    plug_attr_api.free(w);
+    w = plug_attr_api.make();
+    ck_assert_int_eq(plug_attr_api.put(w, id, &v), 0);
+    return w;
+}
+
+static struct adit_attrs *which_u(uint32_t id, uint64_t u)
+{
+    struct adit_attrs *w = which_str(ADIT_ATTR_USER, "");
+    plug_attr_api.del(w, ADIT_ATTR_USER);
+    ck_assert_int_eq(plug_attr_api.put(w, id, &(struct adit_value){ ADIT_TYPE_U64, 0, { .u = u } }), 0);
+    return w;
+}
+
+static uint64_t u_of(uint64_t session, uint32_t id)
+{
+    const struct adit_value *v = plug_attr_api.get(S->attrs(NULL, session), id, 0);
+    return v ? v->v.u : 0;
+}
+
+static const char *str_of(uint64_t session, uint32_t id)
+{
+    const struct adit_value *v = plug_attr_api.get(S->attrs(NULL, session), id, 0);
+    return v ? v->v.p : "";
+}
+
+START_TEST(sessions_are_found_from_outside)
+{
+    uint64_t out[8];
+    house(PLAIN);
+    struct caller *one = rig_call(t, "CORP\\Anna", 1);
+    rig_call(t, "anna", 2);
+    rig_call(t, "bert", 3);
+    rig_run(1000);
+    l->silent = true;                           /* one that is not up cannot be found */
+    rig_call(t, "anna", 4);
+    rig_run(1000);
+    ck_assert_uint_eq(S->find(NULL, which_str(ADIT_ATTR_ACCOUNT, "ANNA"), out, 8), 2);
+    ck_assert_uint_eq(out[0], 1);
+    ck_assert_uint_eq(out[1], 2);
+    ck_assert_uint_eq(S->find(NULL, which_str(ADIT_ATTR_ACCOUNT, "anna"), out, 1), 2);
+    ck_assert_uint_eq(S->find(NULL, which_str(ADIT_ATTR_USER, "corp\\anna"), out, 8), 1);
+    ck_assert_uint_eq(out[0], 1);
+    ck_assert_uint_eq(S->find(NULL, which_str(ADIT_ATTR_USER, "anna"), out, 8), 1);
+    ck_assert_uint_eq(out[0], 2);
+    ck_assert_uint_eq(S->find(NULL, which_str(ADIT_ATTR_USER, "carl"), out, 8), 0);
+    char id[64];
+    snprintf(id, sizeof id, "%s", str_of(2, ADIT_ATTR_SESSION));
+    ck_assert_str_eq(str_of(2, ADIT_ATTR_MULTI_SESSION), id);
+    ck_assert_uint_eq(S->find(NULL, which_str(ADIT_ATTR_SESSION, id), out, 8), 1);
+    ck_assert_uint_eq(out[0], 2);
+    id[0] ^= 1;                                 /* of another start of the daemon */
+    ck_assert_uint_eq(S->find(NULL, which_str(ADIT_ATTR_SESSION, id), out, 8), 0);
+    ck_assert_uint_eq(S->find(NULL, which_str(ADIT_ATTR_SESSION, "nonsense"), out, 8), 0);
+    ck_assert_uint_eq(S->find(NULL, which_u(ADIT_ATTR_NAS_PORT, 2), out, 8), 1);
+    ck_assert_uint_eq(out[0], 3);
+    ck_assert_uint_eq(S->find(NULL, which_str(ADIT_ATTR_TUNNEL, "t"), out, 8), 3);
+    struct adit_attrs *w = which_str(ADIT_ATTR_USER, "bert");
+    struct adit_value where = *plug_attr_api.get(S->attrs(NULL, 3), ADIT_ATTR_ADDRESS, 0);
+    plug_attr_api.put(w, ADIT_ATTR_ADDRESS, &where);
+    ck_assert_uint_eq(S->find(NULL, w, out, 8), 1);
+    ck_assert_uint_eq(out[0], 3);
+    where.v.addr.ip[3] ^= 0x40;
+    plug_attr_api.put(w, ADIT_ATTR_ADDRESS, &where);        /* every value has to fit */
+    ck_assert_uint_eq(S->find(NULL, w, out, 8), 0);
+    /* what there is about one */
+    rig_traffic(one);
+    ck_assert_uint_eq(u_of(1, ADIT_ATTR_NAS_PORT), 0);
+    ck_assert_uint_eq(u_of(1, ADIT_ATTR_STARTED), loop_wall() / 1000 - 2);
+    ck_assert_uint_gt(u_of(1, ADIT_ATTR_DURATION), 1000);
+    /* ports: the lowest that is free */
+    ck_assert_int_eq(S->drop(NULL, 1, ADIT_CAUSE_ADMIN, "away"), 0);
+    ck_assert_ptr_null(S->attrs(NULL, 1));      /* on its way is gone */
+    ck_assert_int_eq(S->drop(NULL, 1, ADIT_CAUSE_ADMIN, NULL), ADIT_ENOENT);
+    l->silent = false;
+    rig_run(10000);
+    ck_assert_uint_eq(acc->ended_by, ADIT_CAUSE_ADMIN);
+    ck_assert_uint_eq(S->find(NULL, which_str(ADIT_ATTR_USER, "corp\\anna"), out, 8), 0);
+    rig_call(t, "carl", 5);
+    rig_run(1000);
+    ck_assert_uint_eq(S->find(NULL, which_str(ADIT_ATTR_USER, "carl"), out, 8), 1);
+    ck_assert_uint_eq(u_of(out[0], ADIT_ATTR_NAS_PORT), 0);
+    ck_assert_uint_eq(u_of(3, ADIT_ATTR_NAS_PORT), 2);
+    rig_close();
+    which_str(ADIT_ATTR_USER, "");
+}
+END_TEST
+
+START_TEST(values_change_in_a_running_session)
+{
+    house(PAP ", accounting-interval: 0 }");
+    put_u(p, ADIT_ATTR_SESSION_TIMEOUT, 3600 * 1000);
+    struct caller *c = rig_call(t, "anna", 1);
+    rig_run(1000);
+    ck_assert_int_eq(S->revise(NULL, 1, which_u(ADIT_ATTR_INTERIM, 60000)), 0);
+    ck_assert_int_eq(S->revise(NULL, 2, which_u(ADIT_ATTR_INTERIM, 60000)), ADIT_ENOENT);
+    ck_assert_int_eq(S->revise(NULL, 1, which_u(ADIT_ATTR_MTU, 1000)), ADIT_ENOSYS);
+    rig_run(130 * 1000);
+    ck_assert_uint_eq(acc->interims, 2);
+    /* all or nothing */
+    struct adit_attrs *w = which_u(ADIT_ATTR_SESSION_TIMEOUT, 1000);
+    plug_attr_api.put(w, ADIT_ATTR_MTU, &(struct adit_value){ ADIT_TYPE_U64, 0, { .u = 1000 } });
+    ck_assert_int_eq(S->revise(NULL, 1, w), ADIT_ENOSYS);
+    rig_run(1000);
+    ck_assert(c->up);
+    /* from the begin, not from now */
+    ck_assert_int_eq(S->revise(NULL, 1, which_u(ADIT_ATTR_SESSION_TIMEOUT, 200 * 1000)), 0);
+    rig_run(60 * 1000);
+    ck_assert(c->up);
+    rig_run(10 * 1000);
+    ck_assert(!c->up);
+    ck_assert_uint_eq(acc->ended_by, ADIT_CAUSE_SESSION_TIMEOUT);
+    ck_assert_uint_eq(acc->duration_ms / 1000, 200);
+    /* one that is over already */
+    c = rig_call(t, "anna", 1);
+    rig_run(60 * 1000);
+    ck_assert_int_eq(S->revise(NULL, 2, which_u(ADIT_ATTR_SESSION_TIMEOUT, 1000)), 0);
+    ck_assert(c->up);                           /* not inside the call */
+    rig_run(1);
+    ck_assert_ptr_null(S->attrs(NULL, 2));
+    rig_run(1000);
+    ck_assert(!c->up);
+    /* idle, and the account's end */
+    c = rig_call(t, "anna", 1);
+    rig_run(1000);
+    ck_assert_int_eq(S->revise(NULL, 3, which_u(ADIT_ATTR_IDLE_TIMEOUT, 30 * 1000)), 0);
+    rig_run(31 * 1000);
+    ck_assert_uint_eq(acc->ended_by, ADIT_CAUSE_IDLE_TIMEOUT);
+    c = rig_call(t, "anna", 1);
+    rig_run(1000);
+    ck_assert_int_eq(S->revise(NULL, 4, which_u(ADIT_ATTR_EXPIRY, loop_wall() / 1000 + 1800)), 0);
+    rig_run(1790 * 1000);
+    ck_assert(c->up);
+    rig_run(20 * 1000);
+    ck_assert(!c->up);
+    ck_assert_uint_eq(acc->ended_by, ADIT_CAUSE_EXPIRED);
+    rig_close();
+    which_str(ADIT_ATTR_USER, "");
+}
+END_TEST
+
+static struct adit_attrs *lease_attrs(uint8_t dns, uint8_t net)
+{
+    struct adit_attrs *w = plug_attr_api.make();
+    struct adit_value v = { ADIT_TYPE_ADDR, 0, { .addr = { .family = ADIT_AF_IPV4, .prefix = 32,
+                                                           .ip = { 10, 9, 9, dns } } } };
+    plug_attr_api.put(w, ADIT_ATTR_DNS, &v);
+    v.v.addr.ip[3] = net;
+    plug_attr_api.put(w, ADIT_ATTR_PUSH_ROUTE, &v);
+    return w;
+}
+
+START_TEST(leases_change_and_are_lost)
+{
+    house(PLAIN);
+    l->attrs = lease_attrs(53, 100);
+    put_ip(p, ADIT_ATTR_PUSH_ROUTE, 99);
+    struct caller *c = rig_call(t, "anna", 1);
+    rig_run(1000);
+    const struct adit_attrs *a1 = S->attrs(NULL, 1);
+    ck_assert_uint_eq(plug_attr_api.get(a1, ADIT_ATTR_DNS, 0)->v.addr.ip[3], 53);
+    ck_assert_uint_eq(plug_attr_api.get(a1, ADIT_ATTR_PUSH_ROUTE, 0)->v.addr.ip[3], 99);
+    ck_assert_uint_eq(plug_attr_api.get(a1, ADIT_ATTR_PUSH_ROUTE, 1)->v.addr.ip[3], 100);
+    struct ses *s = ses_index_find(1);
+    struct adit_attrs *w = lease_attrs(54, 101);
+    ses_lease_api.changed(l->self, s->lease, w);
+    ses_lease_api.changed(l->self, s->lease + 1, w);        /* nobody's */
+    ses_lease_api.changed(a->self, s->lease, w);
+    plug_attr_api.free(w);
+    ck_assert_ptr_eq(S->attrs(NULL, 1), a1);
+    ck_assert_uint_eq(plug_attr_api.get(a1, ADIT_ATTR_DNS, 0)->v.addr.ip[3], 54);
+    ck_assert_ptr_null(plug_attr_api.get(a1, ADIT_ATTR_DNS, 1));
+    ck_assert_uint_eq(s->dns[0].ip[3], 54);
+    ck_assert_uint_eq(plug_attr_api.get(a1, ADIT_ATTR_PUSH_ROUTE, 0)->v.addr.ip[3], 99);
+    ck_assert_uint_eq(plug_attr_api.get(a1, ADIT_ATTR_PUSH_ROUTE, 1)->v.addr.ip[3], 101);
+    ck_assert_ptr_null(plug_attr_api.get(a1, ADIT_ATTR_PUSH_ROUTE, 2));
+    ck_assert(c->up);
+    ses_lease_api.lost(l->self, s->lease, 0, "The server gave it to somebody else.");
+    ses_lease_api.lost(l->self, s->lease, 0, NULL);         /* nobody's any more */
+    rig_run(10000);
+    ck_assert(!c->up);
+    ck_assert_uint_eq(acc->ended_by, ADIT_CAUSE_LEASE_LOST);
+    ck_assert_uint_eq(l->released, 0);
+    rig_close();
+}
+END_TEST
+
 START_TEST(the_session_timeout_ends_it)
 {
     house(PLAIN);
@@ -1085,6 +1280,7 @@ static Suite *suite(void)
         the_session_limit_counts_logins_under_way, M9_the_same_user_takes_its_address_over,
         M9_the_pool_hears_of_it_too, the_nearer_setting_wins, a_reload_leaves_sessions_up,
         a_peer_that_begins_anew_may_be_somebody_else, the_session_timeout_ends_it,
+        sessions_are_found_from_outside, values_change_in_a_running_session, leases_change_and_are_lost,
         the_idle_timeout_counts_from_the_last_packet, one_that_falls_silent_is_noticed,
         one_that_says_nothing_is_let_go, accounting_begins_and_ends_in_pairs,
         nothing_is_hung_up_from_inside_a_receive, a_slow_hangup_keeps_the_port,
