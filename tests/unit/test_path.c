@@ -881,7 +881,7 @@ START_TEST(broadcasts_leave_and_answers_arrive)
     ck_assert_int_eq(sendto(fd, buf[1], 200, 0, (struct sockaddr *)&everyone, sizeof everyone), 200);
     run_until(&a, 1);
     ck_assert_uint_eq(a.len[0], 200);
-    ck_assert(addr_same_host(&a.our, &ours));
+    ck_assert(adit_same_host(&a.our, &ours));
     ck_assert_uint_eq(a.peer.port, everybody.port);
     ck_assert_int_eq(sendto(fd, buf[1], 100, 0, (struct sockaddr *)&from, len), 100);
     run_until(&a, 2);
