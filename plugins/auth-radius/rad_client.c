@@ -159,21 +159,22 @@ static struct rad_server *choose(struct rad_ask *a)
     return s;
 }
 
-/* Somebody else could be asked. */
-static bool has_other(const struct rad_ask *a, const struct rad_server *than)
+/* Others that could be asked. */
+static uint32_t others(const struct rad_ask *a, const struct rad_server *than)
 {
     const struct rad_group *g = a->group;
+    uint32_t n = 0;
     for (uint32_t i = 0; i < g->server_count && !a->only; i++)
-        if (g->servers[i] != than && !was_tried(a, g->servers[i]) && rad_server_lives(g->servers[i]))
-            return true;
-    return false;
+        n += g->servers[i] != than && !was_tried(a, g->servers[i]) && rad_server_lives(g->servers[i]);
+    return n;
 }
 
 /* ---- at a server --------------------------------------------------------------------------- */
 
 static void set_timer(struct rad_ask *a, uint64_t after_ms)
 {
-    uint64_t now = rad_now(a->group), left = a->until_ms > now ? a->until_ms - now : 0;
+    uint64_t now = rad_now(a->group), until = a->id ? a->leave_ms : a->until_ms;
+    uint64_t left = until > now ? until - now : 0;
     a->group->self->host->loop->timer_set(a->timer, after_ms < left ? after_ms : left);
 }
 
@@ -226,8 +227,11 @@ static bool send_to(struct rad_ask *a, struct rad_server *s)
     a->id = id;
     a->sent_ms = rad_now(g);
     a->sent = a->forged = false;
+    uint32_t more = others(a, s);
     if (!a->probing)
-        a->most = trial && has_other(a, s) ? 1 : s->conf.tries;
+        a->most = trial && more ? 1 : s->conf.tries;
+    /* each of those that may yet be asked has its share of what time is left */
+    a->leave_ms = more ? a->sent_ms + (a->until_ms - a->sent_ms) / (1 + more) : a->until_ms;
     a->tries = 0;
     if (a->tries_all && !a->moved && !a->probing)
         rad_count(s, RAD_N_FAILOVERS);
@@ -321,7 +325,7 @@ void rad_group_unpark(struct rad_group *g)
 
 bool rad_ask_has_other(const struct rad_ask *a)
 {
-    return has_other(a, a->id->lane->server);
+    return others(a, a->id->lane->server) > 0;
 }
 
 void rad_ask_move(struct rad_ask *a, bool same_again)
@@ -376,12 +380,13 @@ static void again(struct rad_ask *a)
 static void on_timer(void *u)
 {
     struct rad_ask *a = u;
-    bool late = rad_now(a->group) >= a->until_ms;
+    uint64_t now = rad_now(a->group);
+    bool late = now >= a->until_ms;
     if (a->ending) {
         finish(a, a->end, NULL, NULL);
     } else if (!a->id) {
         finish(a, a->tries_all ? RAD_SILENT : RAD_NO_SERVER, NULL, NULL);
-    } else if (!late && a->tries < a->most) {
+    } else if (now < a->leave_ms && a->tries < a->most) {
         again(a);
     } else {
         give_up(a);

@@ -145,6 +145,7 @@ struct rad_ask {
     /* at one server */
     struct rad_id *id;          /* NULL: nowhere */
     uint64_t sent_ms;           /* the first time */
+    uint64_t leave_ms;          /* when others get their share of the time */
     uint32_t tries, most;       /* with this server */
     uint32_t moved;             /* lanes that broke under it */
     uint64_t wait_ms;           /* RT of RFC 5080 */

@@ -165,6 +165,20 @@ START_TEST(the_time_for_all_ends_it)
 }
 END_TEST
 
+START_TEST(servers_share_the_time)
+{
+    begin_up(&two_conf);
+    a_->dead = true;
+    struct rig_ask *a = rig_ask_of(RAD_ACCESS_REQUEST, "anna", 10000, NULL);
+    rig_run(10000);                             /* three tries with one would take 14 s */
+    ck_assert_int_eq(a->end, RAD_ANSWERED);
+    ck_assert_str_eq(a->server, "b");
+    ck_assert_uint_eq(a->took_ms, 5000);
+    ck_assert_str_eq(state("a"), "dead");
+    rig_end(self);
+}
+END_TEST
+
 START_TEST(a_request_that_does_not_fit_says_so)
 {
     begin_up(&one_conf);
@@ -1112,6 +1126,7 @@ static Suite *suite(void)
     const TTest *const tests[] = {
         an_answer_comes, at_the_start_a_server_is_asked_whether_it_lives,
         a_request_is_sent_again_with_growing_waits, a_lost_packet_costs_a_wait, the_time_for_all_ends_it,
+        servers_share_the_time,
         a_request_that_does_not_fit_says_so, answers_that_are_none_are_dropped_and_counted,
         every_truncation_of_an_answer_is_dropped, a_second_answer_is_counted,
         a_server_may_be_known_not_to_sign, an_unsigned_server_is_named_with_the_remedy,
