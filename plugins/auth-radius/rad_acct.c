@@ -30,6 +30,7 @@
 #define IGNORED     3u          /* times left out among others: it holds nobody */
 #define IGNORED_MAX 16u         /* it is given up; after about two hours */
 #define DISK_MS     5000u       /* pause after the disk failed */
+#define SPOOL_MIN   (256u << 10)
 #define SESSIONS    512u        /* a power of two above WINDOW */
 
 ADIT_EVENT(ev_outage, "radius.accounting.outage", ADIT_LOG_WARN,
@@ -94,7 +95,8 @@ struct acct {
     const struct rad_acct_conf *conf;
     struct rad_group *group;    /* NULL: whose servers are used is gone */
     struct rad_share_watch watch;
-    struct rad_store *store;    /* NULL: stopped */
+    bool running;
+    struct rad_store *store;    /* NULL: nothing is kept on disk */
     struct rad_batch *batch;    /* under way; the records it writes: */
     struct rec **writing;
     struct adit_timer *timer, *disk_timer;
@@ -441,7 +443,7 @@ static void pump_with(struct acct *a, bool probe)
 
 static void pump(struct acct *a)
 {
-    if (!a->store || !a->group || (a->outage && now_ms(a) < a->retry_at))
+    if (!a->running || !a->group || (a->outage && now_ms(a) < a->retry_at))
         return;
     const struct rec *r = front(a);
     /* When it was silence for the oldest a few times, every other time somebody else
@@ -644,10 +646,10 @@ static void on_batch(void *u, struct rad_batch *b)
 /* Gives the disk its work, when it has none. */
 static void kick(struct acct *a)
 {
-    if (!a->store || a->batch)
+    if (a->batch)
         return;
     advance(a);
-    if (now_ms(a) < a->disk_at || !batch_begin(a) || !rad_store_begin(a->store, a->batch))
+    if (!a->store || now_ms(a) < a->disk_at || !batch_begin(a) || !rad_store_begin(a->store, a->batch))
         return;
     a->batch->written = ADIT_ECANCELED;
     snprintf(a->batch->why, sizeof a->batch->why, "no thread takes the work");
@@ -734,7 +736,7 @@ static void take_session(struct adit_self *self, uint32_t status, const struct a
 {
     struct acct *a = self->instance;
     uint8_t bytes[RAD_RECORD_MAX];
-    if (!a->store)
+    if (!a->running)
         return;
     uint32_t n = links(a, status, attrs);
     take_record(a, status, bytes, rad_record_session(self, nas(a), status, attrs, n, wall_s(a), bytes));
@@ -760,9 +762,9 @@ static void account_end(struct adit_self *self, const struct adit_attrs *attrs)
 /* Below the daemon's directory; an instance may be named as no file can. */
 static char *spool_dir(struct adit_self *self)
 {
-    const char *base = ADIT_HAS(self->host, state_dir) ? self->host->state_dir : NULL;
-    size_t size = base ? strlen(base) + 3 * strlen(self->name) + 32 : 0;
-    char *dir = base ? malloc(size) : NULL;
+    const char *base = self->host->state_dir;
+    size_t size = strlen(base) + 3 * strlen(self->name) + 32;
+    char *dir = malloc(size);
     if (!dir)
         return NULL;
     size_t n = (size_t)snprintf(dir, size, "%s/auth-radius/accounting-", base);
@@ -835,8 +837,9 @@ static void stop(struct adit_self *self)
     struct acct *a = self->instance;
     struct rad_store *store = a->store;
     rad_share_unwatch(&a->watch);
-    if (store && a->conf->on_off && !a->off)
+    if (a->running && a->conf->on_off && !a->off)
         take_nas(a, RAD_STATUS_OFF);    /* nobody waits for its answer: it is kept */
+    a->running = false;
     a->store = NULL;
     self->host->loop->timer_stop(a->timer);
     self->host->loop->timer_stop(a->disk_timer);
@@ -861,11 +864,17 @@ static int32_t start(struct adit_self *self)
     int32_t rc = regroup(a);
     if (rc)
         return rc;
-    a->store = rad_store_new(self, a->dir, a->conf->spool_size, on_batch, a);
-    if (!a->store)
-        return adit_fail(self, ADIT_ENOMEM, "out of memory");
+    if (a->dir) {
+        a->store = rad_store_new(self, a->dir, a->conf->spool_size, on_batch, a);
+        if (!a->store)
+            return adit_fail(self, ADIT_ENOMEM, "out of memory");
+    } else if (a->conf->spool_size) {
+        adit_event(self, &ev_disk, ADIT_KV_S("text", "the daemon has no directory for what it keeps"),
+                   ADIT_KV_S("remedy", "set daemon.state-dir"));
+    }
     rad_share_watch(&a->watch, servers_changed, a);
-    a->more = true;             /* what the last run left */
+    a->running = true;
+    a->more = a->store != NULL; /* what the last run left */
     a->outage = a->disk_bad = a->loaded = a->off = false;
     a->disk_at = a->through = 0;
     memset(&a->info, 0, sizeof a->info);
@@ -880,7 +889,7 @@ static int32_t reload(struct adit_self *self, const void *conf)
     struct acct *a = self->instance;
     const struct rad_acct_conf *old = a->conf;
     a->conf = conf;
-    if (!a->store)
+    if (!a->running)
         return 0;
     int32_t rc = servers(a) ? regroup(a) : adit_fail(self, ADIT_ECONF, "servers: none are given any more");
     if (rc) {
@@ -913,20 +922,25 @@ static void destroy(struct adit_self *self)
 
 static int32_t create(struct adit_self *self)
 {
+    const struct rad_acct_conf *conf = self->conf;
+    if (conf->spool_size && conf->spool_size < SPOOL_MIN)
+        return adit_fail(self, ADIT_ECONF, "spool-size: less than %u KB has no room for what one moment may "
+                         "bring; 0 keeps records in memory alone", SPOOL_MIN >> 10);
     struct acct *a = calloc(1, sizeof *a);
     if (!a)
         return adit_fail(self, ADIT_ENOMEM, "out of memory");
     self->instance = a;
     a->self = self;
-    a->conf = self->conf;
+    a->conf = conf;
     adit_list_init(&a->window);
     adit_list_init(&a->fresh);
     adit_list_init(&a->limbo);
     self->host->crypto->random(&a->seed, sizeof a->seed);
     a->timer = self->host->loop->timer_new(self, on_timer, a);
     a->disk_timer = self->host->loop->timer_new(self, on_disk_timer, a);
-    a->dir = spool_dir(self);
-    if (a->timer && a->disk_timer && (a->dir || !ADIT_HAS(self->host, state_dir)))
+    bool keeps = conf->spool_size && ADIT_HAS(self->host, state_dir);
+    a->dir = keeps ? spool_dir(self) : NULL;
+    if (a->timer && a->disk_timer && (a->dir || !keeps))
         return 0;
     destroy(self);
     return adit_fail(self, ADIT_ENOMEM, "out of memory");
@@ -936,7 +950,7 @@ static int32_t create(struct adit_self *self)
 static uint32_t drain(struct adit_self *self)
 {
     struct acct *a = self->instance;
-    if (!a->store)
+    if (!a->running)
         return 0;
     if (a->conf->on_off && !a->off) {
         a->off = true;
@@ -966,7 +980,7 @@ void rad_acct_report(struct adit_self *self, struct adit_report *r)
     adit_report_put_u(h, r, "given_up", self->counters[RAD_N_GIVEN_UP]);
     adit_report_put_u(h, r, "spool_bytes", a->info.file_bytes);
     adit_report_put_u(h, r, "spool_size", a->conf->spool_size);
-    adit_report_put_str(h, r, "spool", a->disk_bad ? "cannot be written" : a->dir ? a->dir : "none");
+    adit_report_put_str(h, r, "spool", !a->dir ? "none" : a->disk_bad ? "cannot be written" : a->dir);
 }
 
 static void status(struct adit_self *self, struct adit_report *r)
@@ -975,8 +989,10 @@ static void status(struct adit_self *self, struct adit_report *r)
     self->host->report->object(r, "records");
     rad_acct_report(self, r);
     self->host->report->end(r);
+    self->host->report->array(r, "servers");
     if (a->group)
         rad_group_report(a->group, r);
+    self->host->report->end(r);
 }
 
 const struct adit_life rad_acct_life = {

@@ -58,6 +58,7 @@ static const uint8_t causes[] = {
     [ADIT_CAUSE_LEASE_LOST]       = RAD_TERM_LOST_SERVICE,
     [ADIT_CAUSE_DHCP_SILENT]      = RAD_TERM_LOST_SERVICE,
     [ADIT_CAUSE_LOCKED_OUT]       = RAD_TERM_USER_ERROR,
+    [ADIT_CAUSE_CRASH]            = RAD_TERM_NAS_REBOOT,
 };
 
 uint32_t rad_record_cause(uint32_t cause)

@@ -73,11 +73,6 @@ static void read_on(struct rad_spool *s, struct rad_batch *b)
 
 static void work_off(struct rad_store *st, struct rad_batch *b)
 {
-    b->written = ADIT_EIO;
-    if (!st->dir) {
-        snprintf(b->why, sizeof b->why, "the daemon keeps no state");
-        return;
-    }
     if (!st->spool) {
         b->written = rad_spool_open(st->dir, st->limit, &st->spool, b->why, sizeof b->why);
         if (b->written)
@@ -143,8 +138,8 @@ struct rad_store *rad_store_new(struct adit_self *self, const char *dir, uint64_
     struct rad_store *st = calloc(1, sizeof *st);
     if (!st)
         return NULL;
-    st->dir = dir ? strdup(dir) : NULL;
-    if (dir && !st->dir) {
+    st->dir = strdup(dir);
+    if (!st->dir) {
         free(st);
         return NULL;
     }

@@ -47,7 +47,7 @@ struct rad_batch {
 struct rad_batch *rad_batch_new(uint32_t adds, uint32_t dones, uint32_t want);  /* NULL: memory */
 void rad_batch_free(struct rad_batch *b);       /* NULL is fine */
 
-/* `dir` is copied; NULL: nothing is kept, and each batch fails. NULL: out of memory. */
+/* `dir` is copied. NULL: out of memory. */
 struct rad_store *rad_store_new(struct adit_self *self, const char *dir, uint64_t limit,
                                 void (*finished)(void *u, struct rad_batch *b), void *u);
 /* One batch at a time. 0, or ADIT_E*: finished() does not come. */

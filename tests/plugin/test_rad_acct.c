@@ -796,7 +796,19 @@ START_TEST(a_directory_that_cannot_be_made)
     tell(s, RAD_STATUS_STOP, 3000);
     fake_advance(1000);
     ck_assert_uint_eq(judge(3000, 3001), 0);
+    ck_assert_int_eq(fake_event_count("radius.accounting.disk"), 2);
     fake_inst_free(s);
+    /* or as it is wanted */
+    fake_state_dir(dir);
+    conf.spool_size = 0;
+    s = inst();
+    fake_advance(60000);
+    ck_assert_int_eq(fake_event_count("radius.accounting.disk"), 2);
+    ck_assert_uint_eq(fake_counter(s, "spool-failures"), 0);
+    fake_inst_free(s);
+    conf.spool_size = 1000;
+    ck_assert_ptr_null(fake_inst_conf(&face, &conf));
+    ck_assert_ptr_nonnull(strstr(fake_last_error(), "spool-size"));
     end();
 }
 END_TEST
