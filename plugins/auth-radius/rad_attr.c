@@ -577,6 +577,7 @@ static const struct row rows[] = {
     { .type = RAD_NAS_PORT }, { .type = RAD_NAS_PORT_ID }, { .type = RAD_NAS_PORT_TYPE },
     { .type = RAD_CALLING_STATION_ID }, { .type = RAD_CALLED_STATION_ID },
     { .type = RAD_CHARGEABLE_USER_IDENTITY, .names_session = true },
+    { .type = RAD_ACCT_TERMINATE_CAUSE },       /* why a Disconnect-Request comes */
     { .vendor = MS, .type = RAD_MS_CHAP2_SUCCESS }, { .vendor = MS, .type = RAD_MS_CHAP_ERROR },
     { .vendor = MS, .type = RAD_MS_CHAP_DOMAIN }, { .vendor = MS, .type = RAD_MS_CHAP_MPPE_KEYS },
     { .vendor = MS, .type = RAD_MS_MPPE_SEND_KEY }, { .vendor = MS, .type = RAD_MS_MPPE_RECV_KEY },
