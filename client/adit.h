@@ -23,6 +23,7 @@ int cmd_sessions(int argc, char **argv);
 int cmd_drop(int argc, char **argv);
 int cmd_policies(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
+int cmd_filters(int argc, char **argv);
 int cmd_pools(int argc, char **argv);
 int cmd_plugins(int argc, char **argv);
 int cmd_ipsec(int argc, char **argv);

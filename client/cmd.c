@@ -110,7 +110,13 @@ int cmd_sessions(int argc, char **argv)
         { "Idle", "idle_ms", SHOW_MS },       { "Bytes in", "bytes_in", SHOW_NUMBER },
         { "Bytes out", "bytes_out", SHOW_NUMBER }, { "Packets in", "packets_in", SHOW_NUMBER },
         { "Packets out", "packets_out", SHOW_NUMBER }, { "Spoofed", "spoofed", SHOW_NUMBER },
-        { "Dropped", "dropped", SHOW_NUMBER }, { NULL, NULL, SHOW_TEXT },
+        { "Dropped", "dropped", SHOW_NUMBER },
+        { "Filter in", "filter_in", SHOW_TEXT }, { "Filter out", "filter_out", SHOW_TEXT },
+        { "Own rules", "filter_rules", SHOW_NUMBER },
+        { "Filtered in", "filtered_in", SHOW_NUMBER }, { "Filtered out", "filtered_out", SHOW_NUMBER },
+        { "kbit/s in", "rate_in_kbps", SHOW_NUMBER }, { "kbit/s out", "rate_out_kbps", SHOW_NUMBER },
+        { "Limited in", "limited_in", SHOW_NUMBER }, { "Limited out", "limited_out", SHOW_NUMBER },
+        { NULL, NULL, SHOW_TEXT },
     };
     if (argc == 1 || (argc == 2 && !strcmp(argv[1], "list")))
         return table_take(ask_take("sessions", NULL), cols, "No session.");
@@ -271,6 +277,47 @@ int cmd_policy(int argc, char **argv)
     }
     json_object_set_new(args, "group", groups);
     return outline_take(ask_take("policy.explain", args), NO_ENGINE);
+}
+
+/* ---- filters ------------------------------------------------------------------------------ */
+
+int cmd_filters(int argc, char **argv)
+{
+    static const struct column cols[] = {
+        { "FILTER", "name", SHOW_TEXT },       { "DEFAULT", "default", SHOW_TEXT },
+        { "CONFIGURED", "configured", SHOW_YES }, { "RULES", "count", SHOW_NUMBER },
+        { "PASSED", "passed", SHOW_NUMBER },   { "DROPPED", "dropped", SHOW_NUMBER },
+        { "SESSIONS", "users", SHOW_TEXT },    { NULL, NULL, SHOW_TEXT },
+    };
+    static const struct column rules[] = {
+        { "NUMBER", "number", SHOW_NUMBER }, { "HITS", "hits", SHOW_NUMBER },
+        { "RULE", "rule", SHOW_TEXT },       { NULL, NULL, SHOW_TEXT },
+    };
+    if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
+        return misuse("usage: adit filters [NAME]\n");
+    json_t *list = ask_take("filters", argc == 2 ? json_pack("{s:s}", "name", argv[1]) : NULL), *o, *s;
+    size_t i, k;
+    if (!list || adit_options.json)
+        return json_take(list);
+    json_t *first = json_incref(json_object_get(json_array_get(list, 0), "rules"));
+    json_array_foreach (list, i, o) {
+        json_t *users = json_array();
+        json_array_foreach (json_object_get(o, "sessions"), k, s)
+            json_array_append_new(users, json_sprintf("%lld %s (%s)",
+                                  (long long)json_integer_value(json_object_get(s, "id")),
+                                  json_string_value(json_object_get(s, "user")),
+                                  json_string_value(json_object_get(s, "direction"))));
+        json_object_set_new(o, "users", users);
+        json_object_set_new(o, "count", json_integer((json_int_t)json_array_size(json_object_get(o, "rules"))));
+    }
+    int rc = table_take(list, cols, "No filter is configured.");
+    if (argc == 2) {
+        putchar('\n');
+        rc = table_take(first, rules, "It has no rules: its default decides.");
+    } else {
+        json_decref(first);
+    }
+    return rc;
 }
 
 /* ---- pools and plugins ------------------------------------------------------------------ */

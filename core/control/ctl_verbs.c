@@ -15,6 +15,7 @@
 #include "base/addr.h"
 #include "config/conf.h"
 #include "datapath/dp.h"
+#include "datapath/dp_guard.h"
 #include "diagnose/cause.h"
 #include "log/log.h"
 #include "loop/loop.h"
@@ -255,6 +256,15 @@ static json_t *session_json(const struct ses *s)
     set(o, "called", addr_of(&i.our, false));
     set(o, "session_timeout_ms", num(i.session_timeout_ms));
     set(o, "idle_timeout_ms", num(i.idle_timeout_ms));
+    set(o, "filter_in", text_of(i.filter_in));
+    set(o, "filter_out", text_of(i.filter_out));
+    set(o, "filter_rules", num(i.filter_rules));
+    set(o, "filtered_in", num(i.filtered_in));
+    set(o, "filtered_out", num(i.filtered_out));
+    set(o, "rate_in_kbps", num(i.rate_in));
+    set(o, "rate_out_kbps", num(i.rate_out));
+    set(o, "limited_in", num(i.limited_in));
+    set(o, "limited_out", num(i.limited_out));
     return o;
 }
 
@@ -325,6 +335,62 @@ static void verb_drop(struct ctl_call *c, json_t *args)
                   id ? id : user);
     else
         ctl_ok_take(c, json_pack("{s:o}", "dropped", num(n)));
+}
+
+/* ---- filters ---------------------------------------------------------------------------- */
+
+static json_t *filter_rules(const struct dp_filter *f)
+{
+    char text[DP_FILTER_TEXT];
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < dp_filter_count(f); i++)
+        json_array_append_new(list, json_pack("{s:o, s:o, s:o}", "number", num(i + 1), "rule",
+                                              text_of(dp_filter_rule(f, i, NULL, text)), "hits",
+                                              num(dp_filter_hits(f, i))));
+    return list;
+}
+
+static json_t *filter_json(const struct dp_named_info *i)
+{
+    struct dp_filter_stat st;
+    json_t *o = json_object(), *sessions = json_array();
+    dp_filter_stat(i->filter, &st);
+    for (struct ses *s = ses_next(NULL); s; s = ses_next(s)) {
+        struct ses_info si;
+        ses_info(s, &si);
+        bool in = si.filter_in && !strcmp(si.filter_in, i->name),
+             out = si.filter_out && !strcmp(si.filter_out, i->name);
+        if (!strcmp(si.state, "up") && (in || out))
+            json_array_append_new(sessions, json_pack("{s:o, s:o, s:s}", "id", num(si.number), "user",
+                                                      text_of(si.user), "direction",
+                                                      in && out ? "both" : in ? "in" : "out"));
+    }
+    set(o, "name", text_of(i->name));
+    set(o, "default", text_of(dp_filter_default(i->filter) ? "permit" : "deny"));
+    set(o, "configured", json_boolean(i->listed));
+    set(o, "passed", num(st.passed));
+    set(o, "dropped", num(st.dropped));
+    set(o, "unreadable", num(st.unreadable));
+    set(o, "by_default", num(st.no_rule));
+    set(o, "rules", filter_rules(i->filter));
+    set(o, "sessions", sessions);
+    return o;
+}
+
+static void verb_filters(struct ctl_call *c, json_t *args)
+{
+    const char *name = str_arg(args, "name");
+    json_t *list = json_array();
+    struct dp_named_info i;
+    for (uint32_t n = 0; dp_filter_nth(n, &i); n++)
+        if (!name || !strcmp(name, i.name))
+            json_array_append_new(list, filter_json(&i));
+    if (!name || json_array_size(list)) {
+        ctl_ok_take(c, list);
+        return;
+    }
+    json_decref(list);
+    ctl_error(c, ADIT_ENOENT, "no filter is named '%s'; 'adit filters' lists them", name);
 }
 
 /* ---- what plugins report ------------------------------------------------------------------ */
@@ -684,6 +750,7 @@ void ctl_verbs_open(const struct ctl_daemon *d)
     ctl_verb("policies", verb_policies, "", "All policies, in order.");
     ctl_verb("policy.explain", verb_policy_explain, "attributes by name",
              "Which policy would decide, and why.");
+    ctl_verb("filters", verb_filters, "name", "Packet filters: rules, hits, sessions; all, or one.");
     ctl_verb("pools", verb_pools, "", "Address pools: size, leased, free.");
     ctl_verb("plugins", verb_plugins, "", "Plugin files, their faces and instances.");
     ctl_verb("instances", verb_instances, "", "Configured instances of all kinds.");

@@ -17,6 +17,7 @@
 #include "config/conf.h"
 #include "control/ctl.h"
 #include "crypto/crypto.h"
+#include "daemon/filters.h"
 #include "daemon/inst.h"
 #include "daemon/notify.h"
 #include "datapath/dp.h"
@@ -91,7 +92,7 @@ static const struct adit_opt network_opts[] = {
 
 static const char *const sections[] = { "daemon",   "network",    "ppp",      "tunnels",
                                         "auth",     "policies",   "pools",    "accounting",
-                                        "observers", "security",  NULL };
+                                        "observers", "security",  "filters",  NULL };
 
 static struct {
     const char *config;
@@ -222,6 +223,9 @@ static int reload(char *text, size_t size)
     struct inst_plan *plan = rc ? NULL : inst_plan_new(root, false, &err);
     if (!rc && !plan)
         rc = ADIT_ECONF;
+    struct filters_plan *filters = rc ? NULL : filters_plan_new(root, &err);
+    if (!rc && !filters)
+        rc = ADIT_ECONF;
     if (!rc)
         rc = ses_conf_read(conf_get(root, "ppp"), &err);
     if (rc) {
@@ -233,12 +237,15 @@ static int reload(char *text, size_t size)
         daemon_take(&c, c_mem);
         logging();
         inst_apply(plan);
+        if (filters_apply(filters))
+            inst_problem("the filters stay as they were: out of memory");
         const char *problem;
         size_t used = (size_t)snprintf(text, size, "%s was read again", me.config);
         for (uint32_t i = 0; used < size && (problem = inst_problem_nth(i)); i++)
             used += (size_t)snprintf(text + used, size - used, "\nbut %s", problem);
         LOG_EVENT("daemon", &ev_reloaded, ADIT_KV_S("config", me.config));
     }
+    filters_plan_free(filters);
     inst_plan_free(plan);
     conf_mem_free(n_mem);
     conf_free(d);
@@ -413,7 +420,7 @@ static const char *problem_nth(uint32_t nth)
     return own && !nth ? me.state_problem : inst_problem_nth(nth - own);
 }
 
-static int serve(const struct inst_plan *plan)
+static int serve(const struct inst_plan *plan, const struct filters_plan *filters)
 {
     const struct network_conf *n = &me.network;
     services(state_dir_ready(me.state_dir) ? me.state_dir : NULL);
@@ -436,6 +443,8 @@ static int serve(const struct inst_plan *plan)
         ctl_close();
         return EXIT_FAILURE;
     }
+    if (filters_apply(filters))
+        inst_problem("the filters are not in force: out of memory");
     inst_apply(plan);
     for (struct plug_object *o = NULL; (o = plug_object_next(o));) {
         struct plug_object_info i;
@@ -569,7 +578,8 @@ int main(int argc, char **argv)
     /* While serving, a plugin that is not installed is a feature that is off;
      * a check names it. */
     struct inst_plan *plan = inst_plan_new(root, me.check, NULL);
-    if (!plan)
+    struct filters_plan *filters = filters_plan_new(root, NULL);
+    if (!plan || !filters)
         rc = ADIT_ECONF;
     if (!rc && me.check)
         rc = inst_try(plan, NULL);
@@ -577,7 +587,8 @@ int main(int argc, char **argv)
     if (!rc && me.check)
         printf("%s: the configuration is good\n", me.config);
     else if (!rc)
-        status = serve(plan);
+        status = serve(plan, filters);
+    filters_plan_free(filters);
     inst_plan_free(plan);
     conf_free(d);
     conf_mem_free(me.conf_mem);

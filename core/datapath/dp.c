@@ -71,6 +71,7 @@ static struct {
 
 static void port_free(struct dp_port *p)
 {
+    dp_guard_free(p->guard);
     free(p->route_net);
     free(p->route_on);
     free(p);
@@ -223,12 +224,9 @@ static struct dp_port *port_of(const struct dp_tun *t, const struct dp_hdr *h, c
     return NULL;
 }
 
-static void from_super(struct dp_tun *t, const struct dp_hdr *h, const struct virtio_net_hdr *vh,
-                       const uint8_t *d, size_t len)
+static void from_super(struct dp_tun *t, struct dp_port *p, const struct dp_hdr *h,
+                       const struct virtio_net_hdr *vh, const uint8_t *d, size_t len)
 {
-    struct dp_port *p = port_of(t, h, d);
-    if (!p)
-        return;
     int n = dp_seg(d, len, vh, p->mtu, &rnd.arena, rnd.frame + rnd.frames, rnd.frames_end - rnd.frames);
     if (n == ADIT_ENOSPC) {
         deliver_all();          /* the port may go with it */
@@ -252,14 +250,13 @@ static void from_super(struct dp_tun *t, const struct dp_hdr *h, const struct vi
     }
 }
 
-static void from_plain(struct dp_tun *t, const struct dp_hdr *h, const struct virtio_net_hdr *vh)
+/* The packet lies where dp_slot() said. */
+static void from_plain(struct dp_tun *t, struct dp_port *p, const struct dp_hdr *h,
+                       const struct virtio_net_hdr *vh)
 {
     uint32_t i = rnd.frames;
     uint8_t *d = rnd.arena.at + ADIT_ROOM;
-    struct dp_port *p = port_of(t, h, d);
     bool partial = vh->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
-    if (!p)
-        return;
     (void)dp_arena_frame(&rnd.arena, h->len, &rnd.frame[i]);
     rnd.frames++;
     dp_totals.tun_read_packets++;
@@ -272,6 +269,8 @@ static void from_plain(struct dp_tun *t, const struct dp_hdr *h, const struct vi
         append(p, h->version == 6, i);
 }
 
+static bool has(const void *u, const uint8_t *ip, unsigned version);
+
 void dp_from_tun(struct dp_tun *t, const struct virtio_net_hdr *vh, uint8_t *d, size_t len, bool slot)
 {
     struct dp_hdr h;
@@ -279,17 +278,54 @@ void dp_from_tun(struct dp_tun *t, const struct virtio_net_hdr *vh, uint8_t *d, 
         dp_totals.tun_errors++;
         return;
     }
-    if (vh->gso_type != VIRTIO_NET_HDR_GSO_NONE) {
-        if (slot) {             /* segments are going to be where it lies */
-            memcpy(rnd.scratch, d, len);
-            d = rnd.scratch;
-        }
-        from_super(t, &h, vh, d, len);
+    bool super = vh->gso_type != VIRTIO_NET_HDR_GSO_NONE;
+    if (!super && !slot) {      /* longer than the interface's MTU: it was changed under us */
+        uint8_t *to = dp_slot(len);
+        memcpy(to, d, len);
+        d = to;
+    }
+    struct dp_port *p = port_of(t, &h, d);
+    if (!p)
+        return;
+    if (p->guard && !dp_guard_tx(p, d, len, &h, vh, &(struct dp_who){ has, p }))
+        return;
+    if (!super) {
+        from_plain(t, p, &h, vh);
         return;
     }
-    if (!slot)                  /* longer than the interface's MTU: it was changed under us */
-        memcpy(dp_slot(len), d, len);
-    from_plain(t, &h, vh);
+    if (slot) {                 /* segments are going to be where it lies */
+        memcpy(rnd.scratch, d, len);
+        d = rnd.scratch;
+    }
+    from_super(t, p, &h, vh, d, len);
+}
+
+/* What waited goes on, past the guard, as if it came from the TUN now. */
+static void release(struct dp_port *p)
+{
+    struct dp_wait *w;
+    struct dp_hdr h;
+    p->reading = true;          /* it may be detached in here */
+    while (!p->dead && (w = dp_guard_next(p->guard)) != NULL) {
+        if (!dp_parse(w->data, w->len, &h)) {
+            /* it was one when it began to wait */
+        } else if (w->vh.gso_type != VIRTIO_NET_HDR_GSO_NONE) {
+            from_super(p->tun, p, &h, &w->vh, w->data, w->len);
+        } else {
+            memcpy(dp_slot(w->len), w->data, w->len);
+            if (!p->dead)
+                from_plain(p->tun, p, &h, &w->vh);
+        }
+        free(w);
+    }
+    deliver_all();
+    p->reading = false;
+    port_bury(p);
+}
+
+void dp_port_guard(struct dp_port *p, struct dp_guard *g)
+{
+    p->guard = dp_guard_place(g, p->guard, p, release);
 }
 
 /* ---- from clients --------------------------------------------------------------------- */
@@ -317,20 +353,29 @@ static bool link_local_ok(struct dp_port *p, const uint8_t *src)
     return memcmp(p->ll, src, 16) == 0;
 }
 
+/* Whether an address is the client's: its own, or of a network behind it. */
+static bool has(const void *u, const uint8_t *ip, unsigned version)
+{
+    const struct dp_port *p = u;
+    if (version == 4)
+        return (p->address.family == ADIT_AF_IPV4 && memcmp(ip, p->address.ip, 4) == 0) ||
+               (p->route_count && in_routes(p, ip, ADIT_AF_IPV4));
+    if (p->address6.family == ADIT_AF_IPV6) {
+        struct adit_addr a = { .family = ADIT_AF_IPV6, .prefix = 128 };
+        memcpy(a.ip, ip, 16);
+        if (addr_in(&a, &p->address6) || (p->ll[0] && memcmp(ip, p->ll, 16) == 0))
+            return true;
+    }
+    return p->route_count && in_routes(p, ip, ADIT_AF_IPV6);
+}
+
 static bool source_ok(struct dp_port *p, const uint8_t *d, const struct dp_hdr *h)
 {
     if (h->version == 4)
-        return (p->address.family == ADIT_AF_IPV4 && memcmp(d + 12, p->address.ip, 4) == 0) ||
-               (p->route_count && in_routes(p, d + 12, ADIT_AF_IPV4));
-    if (p->address6.family == ADIT_AF_IPV6) {
-        struct adit_addr a = { .family = ADIT_AF_IPV6, .prefix = 128 };
-        memcpy(a.ip, d + 8, 16);
-        if (d[8] == 0xfe && (d[9] & 0xc0) == 0x80)
-            return link_local_ok(p, d + 8);
-        if (addr_in(&a, &p->address6))
-            return true;
-    }
-    return p->route_count && in_routes(p, d + 8, ADIT_AF_IPV6);
+        return has(p, d + 12, 4);
+    if (p->address6.family == ADIT_AF_IPV6 && d[8] == 0xfe && (d[9] & 0xc0) == 0x80)
+        return link_local_ok(p, d + 8);
+    return has(p, d + 8, 6);
 }
 
 static void spoofed(struct dp_port *p, const uint8_t *d, const struct dp_hdr *h)
@@ -362,6 +407,8 @@ void dp_rx(struct dp_port *p, uint16_t proto, struct adit_frame **v, uint32_t n)
             spoofed(p, d, &h);
             continue;
         }
+        if (p->guard && !dp_guard_rx(p, d, &h, &(struct dp_who){ has, p }))
+            continue;
         (void)dp_mss_clamp(d, &h, p->mtu, true);
         packets++;
         bytes += h.len;

@@ -50,6 +50,8 @@ struct dp_count {
     uint64_t rx_spoofed;                /* source address not the client's */
     uint64_t rx_bad, tx_too_long, tx_dropped;
     uint64_t last_rx_ms, last_tx_ms;    /* loop time; 0 never */
+    /* dropped by a filter, or because the rate is used up; a super-packet is one */
+    uint64_t rx_filtered, tx_filtered, rx_limited, tx_limited;
 };
 
 struct dp_port;
@@ -61,6 +63,9 @@ void dp_recover(const char *state_dir);
 /* ADIT_EEXIST: the address is another port's. */
 int dp_attach(const struct dp_attach *at, const struct dp_ops *ops, void *u, struct dp_port **out);
 void dp_detach(struct dp_port *p);              /* NULL is fine */
+/* What the client is held to from now on (dp_guard.h); takes it. NULL: nothing. */
+struct dp_guard;
+void dp_port_guard(struct dp_port *p, struct dp_guard *g);
 /* DATA PATH: from the client; the frames are borrowed until the round's end:
  * their bytes must stay until dp_flush(). */
 void dp_rx(struct dp_port *p, uint16_t proto, struct adit_frame **v, uint32_t n);

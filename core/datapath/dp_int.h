@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <adit/table.h>
 #include "datapath/dp.h"
+#include "datapath/dp_guard.h"
 #include "datapath/dp_pkt.h"
+#include "datapath/dp_rate.h"
 
 struct loop_fd;
 struct loop_timer;
@@ -74,6 +76,7 @@ struct dp_port {
     struct dp_net *route_net;
     bool *route_on;
     bool address_route;
+    struct dp_guard *guard;     /* NULL: nothing is filtered or limited */
     char who[64];
 };
 
@@ -89,6 +92,27 @@ uint8_t *dp_slot(size_t len);
 void dp_begin(struct dp_tun *t);        /* a round of reads */
 void dp_end(struct dp_tun *t);          /* t may be gone after it */
 void dp_tun_gone(struct dp_tun *t);
+
+/* ---- what a session is held to (dp_guard.c) ---- */
+
+/* A packet for the client that waits for its turn, as the TUN gave it. */
+struct dp_wait {
+    struct dp_wait *next;
+    struct virtio_net_hdr vh;
+    uint32_t len;
+    uint64_t bytes;             /* that its rate is charged */
+    uint8_t data[];
+};
+
+/* The guard of the port from now on: `g` (NULL: none), with what the old one kept
+ * waiting. due(p) when the first that waits may go: dp_guard_next() until NULL. */
+struct dp_guard *dp_guard_place(struct dp_guard *g, struct dp_guard *old, struct dp_port *p,
+                                void (*due)(struct dp_port *p));
+/* DATA PATH, of a port with a guard: false when the packet was dropped, or waits. */
+bool dp_guard_rx(struct dp_port *p, const uint8_t *d, const struct dp_hdr *h, const struct dp_who *who);
+bool dp_guard_tx(struct dp_port *p, const uint8_t *d, size_t len, const struct dp_hdr *h,
+                 const struct virtio_net_hdr *vh, const struct dp_who *who);
+struct dp_wait *dp_guard_next(struct dp_guard *g);      /* the caller's, to free() */
 
 /* ---- the host (dp_host.c) ---- */
 

@@ -629,7 +629,13 @@ void ses_info(const struct ses *s, struct ses_info *out)
         .session_timeout_ms = s->session_timeout_ms, .idle_timeout_ms = s->idle_timeout_ms,
         .encryption = p.encryption, .mtu = s->mtu,
         .secured = s->secured, .port = s->nas_port,
+        .filter_in = ses_str(s, ADIT_ATTR_FILTER_IN), .filter_out = ses_str(s, ADIT_ATTR_FILTER_OUT),
+        .rate_in = ses_u(s, ADIT_ATTR_RATE_IN), .rate_out = ses_u(s, ADIT_ATTR_RATE_OUT),
+        .filtered_in = c->rx_filtered, .filtered_out = c->tx_filtered,
+        .limited_in = c->rx_limited, .limited_out = c->tx_limited,
     };
+    while (plug_attr_api.get(s->attrs, ADIT_ATTR_FILTER_RULE, out->filter_rules))
+        out->filter_rules++;
 }
 
 const struct ses_total *ses_total(void)

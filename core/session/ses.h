@@ -92,6 +92,10 @@ struct ses_info {
     uint64_t number, since_wall, up_wall, duration_ms, idle_ms;
     uint64_t bytes_in, bytes_out, packets_in, packets_out, spoofed, dropped;
     uint64_t session_timeout_ms, idle_timeout_ms;
+    const char *filter_in, *filter_out; /* NULL: none */
+    uint32_t filter_rules;              /* of its own, beside them */
+    uint64_t rate_in, rate_out;         /* kbit/s; 0: no limit */
+    uint64_t filtered_in, filtered_out, limited_in, limited_out;    /* packets that were dropped */
     uint32_t encryption, mtu, secured, port;
 };
 void ses_info(const struct ses *s, struct ses_info *out);

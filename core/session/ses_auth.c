@@ -247,7 +247,7 @@ static const char *enc_names(uint32_t set, char out[32])
 }
 
 /* What profile, account and server say together; 0, or the cause with a text. */
-static uint32_t settle(struct ses *s, char text[256])
+static uint32_t settle(struct ses *s, const struct adit_attrs *given, char text[256])
 {
     char a[32], b[32];
     uint64_t methods = ses_u(s, ADIT_ATTR_METHODS);
@@ -279,7 +279,7 @@ static uint32_t settle(struct ses *s, char text[256])
                  (unsigned long long)limit);
         return ADIT_CAUSE_SESSION_LIMIT;
     }
-    return ADIT_CAUSE_NONE;
+    return ses_guard_check(s, given, text);
 }
 
 static void policy_done(void *u, int32_t status, const void *answer)
@@ -308,8 +308,8 @@ static void policy_done(void *u, int32_t status, const void *answer)
     }
     ses_put_str(s, ADIT_ATTR_POLICY, s->policy);
     attr_over(s->attrs, a->profile);
-    char text[256];
-    uint32_t cause = settle(s, text);
+    char text[256] = "";
+    uint32_t cause = settle(s, a->profile, text);
     if (cause) {
         refuse(s, cause, text);
         return;

@@ -148,6 +148,16 @@ void ses_net_limits(struct ses *s);             /* its limits changed: they coun
 void ses_net_version(struct ses *s);            /* the client said what it is */
 void ses_net_rx(struct ses *s, uint16_t proto, struct adit_frame **v, uint32_t n);  /* DATA PATH */
 
+/* filters and rates (ses_guard.c) */
+struct dp_guard;
+/* What a list of attributes holds a session to; *out NULL: nothing. ADIT_ENOENT: a
+ * filter that is not there; ADIT_EINVAL: a rule that is none; `why` tells. Put in
+ * place with dp_port_guard(). */
+int32_t ses_guard_of(const struct adit_attrs *a, struct dp_guard **out, char *why, size_t size);
+/* Whether the login's can be had; else the cause, and a text that names who set what. */
+uint32_t ses_guard_check(const struct ses *s, const struct adit_attrs *profile, char text[256]);
+bool ses_guard_enter(struct ses *s);            /* false: the session is on its way down */
+
 /* attributes of the session, by type */
 const char *ses_str(const struct ses *s, uint32_t id);
 uint64_t ses_u(const struct ses *s, uint32_t id);

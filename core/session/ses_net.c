@@ -214,6 +214,8 @@ void ses_net_enter(struct ses *s)
         ses_drop(s, rc == ADIT_EEXIST ? ADIT_CAUSE_ADDRESS_TAKEN : ADIT_CAUSE_RESOURCE, NULL);
         return;
     }
+    if (!ses_guard_enter(s))
+        return;
     s->up_ms = loop_now();
     s->up_wall = loop_wall();
     s->session_timeout_ms = ses_u(s, ADIT_ATTR_SESSION_TIMEOUT);

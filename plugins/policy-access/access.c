@@ -317,6 +317,10 @@ static struct adit_attrs *profile_of(struct adit_self *self, const struct pol_pr
     put_u(&p, ADIT_ATTR_MTU, c->mtu);
     put_u(&p, ADIT_ATTR_SESSION_LIMIT,
           least(c->session_limit, adit_attr_u(h, have, ADIT_ATTR_SESSION_LIMIT)));
+    put_str(&p, ADIT_ATTR_FILTER_IN, c->filter[0]);
+    put_str(&p, ADIT_ATTR_FILTER_OUT, c->filter[1]);
+    put_u(&p, ADIT_ATTR_RATE_IN, least(c->rate[0], adit_attr_u(h, have, ADIT_ATTR_RATE_IN)));
+    put_u(&p, ADIT_ATTR_RATE_OUT, least(c->rate[1], adit_attr_u(h, have, ADIT_ATTR_RATE_OUT)));
     put_addrs(&p, ADIT_ATTR_DNS, &c->dns);
     put_addrs(&p, ADIT_ATTR_WINS, &c->wins);
     put_beside(&p, ADIT_ATTR_ROUTE, have, &c->routes);
@@ -415,6 +419,10 @@ static void out_profile(const struct out *o, const struct pol_profile *p)
     out_str(o, "pool", p->pool);
     out_u(o, "mtu", p->mtu);
     out_u(o, "session-limit", p->session_limit);
+    out_str(o, "filter-in", p->filter[0]);
+    out_str(o, "filter-out", p->filter[1]);
+    out_u(o, "rate-in", p->rate[0]);
+    out_u(o, "rate-out", p->rate[1]);
     out_addrs(o, "dns", &p->dns);
     out_addrs(o, "wins", &p->wins);
     out_addrs(o, "routes", &p->routes);

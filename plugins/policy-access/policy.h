@@ -42,6 +42,8 @@ struct pol_profile {
     uint64_t idle_ms, session_ms;
     const char *pool, *dns_domain;
     uint32_t mtu, session_limit;
+    const char *filter[2];      /* from the client, to it */
+    uint32_t rate[2];           /* kbit/s */
     struct adit_array hours;    /* const char * */
     struct adit_array dns, wins, routes, push_routes;           /* struct adit_addr */
 };

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "crypto/crypto.h"
+#include "datapath/dp_guard.h"
 #include "log/log.h"
 #include "loop/loop.h"
 #include "plugin/plug_in.h"
@@ -106,7 +107,16 @@ static void round_end(void)
 struct dp_port {
     struct dp_count count;
     struct dp_attach at;
+    struct dp_guard *guard;
 };
+
+void dp_port_guard(struct dp_port *p, struct dp_guard *g)
+{
+    if (g)
+        say("guard ");
+    dp_guard_free(p->guard);
+    p->guard = g;
+}
 
 int dp_attach(const struct dp_attach *at, const struct dp_ops *ops, void *u, struct dp_port **out)
 {
@@ -128,6 +138,7 @@ void dp_detach(struct dp_port *p)
         return;
     say("detach ");
     rig.ports--;
+    dp_guard_free(p->guard);
     free(p);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "ses_rig.h"
 #include "session/ses_int.h"
+#include "datapath/dp_guard.h"
 #include "unit.h"
 
 #define PAP "ppp: { auth: [pap], answer-timeout: 5s, half-open: 0, half-open-per-address: 0"
@@ -35,6 +36,14 @@ static void put_ip(struct stub *s, uint32_t id, uint8_t last)
 {
     struct adit_value v = { ADIT_TYPE_ADDR, 0, { .addr = { .family = ADIT_AF_IPV4, .prefix = 32,
                                                            .ip = { 10, 9, 9, last } } } };
+    if (!s->attrs)
+        s->attrs = plug_attr_api.make();
+    ck_assert_int_eq(plug_attr_api.put(s->attrs, id, &v), 0);
+}
+
+static void put_str(struct stub *s, uint32_t id, const char *text)
+{
+    struct adit_value v = adit_value_str(text);
     if (!s->attrs)
         s->attrs = plug_attr_api.make();
     ck_assert_int_eq(plug_attr_api.put(s->attrs, id, &v), 0);
@@ -185,6 +194,9 @@ static void p_mute(void) { p->silent = true; }
 static void method(void) { put_u(p, ADIT_ATTR_METHODS, ADIT_AUTH_MSCHAPV2); }
 static void nothing(void) { put_u(p, ADIT_ATTR_ENCRYPTION, ADIT_ENC_40); }
 static void keyless(void) { put_u(p, ADIT_ATTR_ENCRYPTION, ADIT_ENC_128); }
+static void no_filter(void) { put_str(p, ADIT_ATTR_FILTER_IN, "web"); }
+static void no_filter_either(void) { put_str(a, ADIT_ATTR_FILTER_OUT, "web"); }
+static void bad_rule(void) { put_str(a, ADIT_ATTR_FILTER_RULE, "permit in foo from any to any"); }
 static void empty(void) { l->left = 0; }
 static void taken(void) { l->status = ADIT_EEXIST; }
 static void foreign(void) { l->status = ADIT_ENOENT; }
@@ -216,6 +228,9 @@ static const struct refusal {
     { "the profile excludes the method", method, ADIT_CAUSE_METHOD_REFUSED, "check decide" },
     { "profile and tunnel have no encryption in common", nothing, ADIT_CAUSE_CONFLICT, "check decide" },
     { "encryption without keys", keyless, ADIT_CAUSE_ENCRYPTION, "check decide" },
+    { "the profile's filter is not there", no_filter, ADIT_CAUSE_CONFLICT, "check decide" },
+    { "the account's filter is not there", no_filter_either, ADIT_CAUSE_CONFLICT, "check decide" },
+    { "a filter rule is none", bad_rule, ADIT_CAUSE_CONFLICT, "check decide" },
     { "the pool is empty", empty, ADIT_CAUSE_POOL_EXHAUSTED, "check decide lease" },
     { "the address is taken", taken, ADIT_CAUSE_ADDRESS_TAKEN, "check decide lease" },
     { "no pool serves it", foreign, ADIT_CAUSE_NO_POOL, "check decide lease" },
@@ -1254,6 +1269,44 @@ START_TEST(sessions_are_found)
 }
 END_TEST
 
+/* Who set what is told; what is there is put in place. */
+START_TEST(filters_and_rates_come_with_the_login)
+{
+    struct dp_filter *web;
+    struct dp_filter_err err;
+    house(PLAIN);
+    put_str(p, ADIT_ATTR_FILTER_IN, "web");
+    rig_call(t, "anna", 1);
+    rig_run(60000);
+    ck_assert_str_eq(ses_failure(0)->text, "Policy 'p' sets filter-in 'web', and the section filters has "
+                     "none of that name.");
+    ck_assert_int_eq(dp_filter_of(&(struct dp_filter_conf){ .name = "web" }, &web, &err), 0);
+    ck_assert_int_eq(dp_filters_set(&(struct dp_named){ "web", web }, 1), 0);
+    dp_filter_unref(web);
+    put_str(a, ADIT_ATTR_FILTER_OUT, "mail");
+    rig_call(t, "anna", 2);
+    rig_run(60000);
+    ck_assert_str_eq(ses_failure(0)->text, "The account (authenticator 'a') sets filter-out 'mail', and the "
+                     "section filters has none of that name.");
+    plug_attr_api.del(a->attrs, ADIT_ATTR_FILTER_OUT);
+    put_str(a, ADIT_ATTR_FILTER_RULE, "deny in tcp from any to any 25");
+    put_u(p, ADIT_ATTR_RATE_OUT, 2000);
+    rig.log[0] = '\0';
+    struct caller *c = rig_call(t, "anna", 3);
+    rig_run(1000);
+    ck_assert(c->up);
+    ck_assert_str_eq(rig.log, "check:a decide:p lease:l attach guard begin:acc ");
+    struct ses_info i;
+    ses_info(ses_next(NULL), &i);
+    ck_assert_str_eq(i.filter_in, "web");
+    ck_assert_ptr_null(i.filter_out);
+    ck_assert_uint_eq(i.filter_rules, 1);
+    ck_assert_uint_eq(i.rate_out, 2000);
+    rig_close();
+    ck_assert_int_eq(dp_filters_set(NULL, 0), 0);
+}
+END_TEST
+
 /* The names of methods that people write are the names that they read. */
 START_TEST(methods_have_one_name)
 {
@@ -1285,7 +1338,7 @@ static Suite *suite(void)
         one_that_says_nothing_is_let_go, accounting_begins_and_ends_in_pairs,
         nothing_is_hung_up_from_inside_a_receive, a_slow_hangup_keeps_the_port,
         closing_waits_for_everybody_but_not_for_ever, interim_reports_come_in_between,
-        a_peer_may_begin_the_network_anew,
+        a_peer_may_begin_the_network_anew, filters_and_rates_come_with_the_login,
         the_ring_keeps_the_last_failures, sessions_are_found, methods_have_one_name, NULL });
     TCase *tc = tcase_create("refusals");
     tcase_add_loop_test(tc, each_refusal_has_its_cause, 0, REFUSALS);
