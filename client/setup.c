@@ -21,6 +21,7 @@
 #include <adit/bytes.h>
 #include "base/addr.h"
 #include "config/conf.h"
+#include "datapath/dp_nft.h"
 #include "setup_ipsec.h"
 #include "user_cmd.h"
 
@@ -31,6 +32,7 @@ enum { MSCHAPV2 = 1, EAP_MSCHAPV2 = 2, CHAP = 4, PAP = 8 };
 
 struct setup {
     const char *output, *interface, *listen, *socket;
+    const char *internet, *admit, *nat; /* interfaces, and a list with commas */
     bool pptp, l2tp, ipsec;     /* l2tp: clear, with clear_l2tp */
     bool tunnels_given, clear_l2tp, force;
     struct setup_ipsec keys;
@@ -50,6 +52,9 @@ static const char usage[] =
     "  --output DIR           where the files go (" ADIT_CONF_DIR ")\n"
     "  --interface IF         the internet interface: listen on its address\n"
     "  --listen ADDR          listen on this address instead (default: every address)\n"
+    "  --internet-interface IF  close this interface to all but tunnels (nftables): SSH too!\n"
+    "  --admit LIST           what else it admits: tcp/22, udp/PORT, protocol/N, icmp-echo\n"
+    "  --nat IF               clients take the host's address on this interface\n"
     "  --tunnels LIST         of pptp, l2tp-ipsec, l2tp (default: pptp,l2tp-ipsec)\n"
     "  --psk SECRET           the pre-shared key of L2TP/IPsec clients (default: one is made)\n"
     "  --psk-file FILE        the key is in this file\n"
@@ -150,6 +155,50 @@ static int auth(struct setup *s, char *text)
     return 0;
 }
 
+/* The next of a list of what is admitted; 1, 0 at its end, -1 when it is none. */
+static int next_admitted(const char **list, char one[40], struct dp_admit *out)
+{
+    *list += strspn(*list, ", ");
+    size_t n = strcspn(*list, ",");
+    if (!n)
+        return 0;
+    snprintf(one, 40, "%.*s", (int)(n < 40 ? n : 39), *list);
+    *list += n;
+    return dp_admit_parse(one, out) ? 1 : -1;
+}
+
+/* Everything is closed that is not named: what is wrong here locks people out. */
+static int admitted(const char *list)
+{
+    char one[40];
+    struct dp_admit a;
+    int rc;
+    while ((rc = next_admitted(&list, one, &a)) > 0)
+        ;
+    return rc ? complain("--admit %s: it is tcp/22, udp/6000-6010, protocol/89 or icmp-echo", one) : 0;
+}
+
+static int on_interface(const char *option, const char *name)
+{
+    if (!dp_nft_interface(name) || !if_nametoindex(name))
+        return complain("%s %s: this host has no such interface; 'ip link' lists them", option, name);
+    return 0;
+}
+
+/* The port of the SSH connection that this runs in, when it is closed; 0: none. */
+static unsigned ssh_closed(const struct setup *s)
+{
+    const char *ssh = getenv("SSH_CONNECTION"), *last = ssh ? strrchr(ssh, ' ') : NULL;
+    unsigned port = last ? (unsigned)strtoul(last, NULL, 10) : 0;
+    const char *at = s->admit ? s->admit : "";
+    struct dp_admit a;
+    char one[40];
+    while (next_admitted(&at, one, &a) > 0)
+        if (a.proto == 6 && port >= a.first && port <= a.last)
+            return 0;
+    return s->internet ? port : 0;
+}
+
 /* Takes the text, which is on the heap. */
 static int user_take(struct setup *s, char *text)
 {
@@ -185,7 +234,7 @@ static int route(struct setup *s, const char *text)
 static int options(struct setup *s, int argc, char **argv)
 {
     enum { OUTPUT = 1, INTERFACE, LISTEN, TUNNELS, RANGE, SERVER, DNS, WINS, USER, AUTH, CLEAR,
-           ROUTE, SOCKET, FORCE, PSK, PSK_FILE, CERTIFICATE, KEY, CA, HELP };
+           ROUTE, SOCKET, FORCE, PSK, PSK_FILE, CERTIFICATE, KEY, CA, INTERNET, ADMIT, NAT, HELP };
     static const struct option longs[] = {
         { "output", 1, NULL, OUTPUT },   { "interface", 1, NULL, INTERFACE },
         { "listen", 1, NULL, LISTEN },   { "tunnels", 1, NULL, TUNNELS },
@@ -196,6 +245,8 @@ static int options(struct setup *s, int argc, char **argv)
         { "control-socket", 1, NULL, SOCKET }, { "force", 0, NULL, FORCE },
         { "psk", 1, NULL, PSK },         { "psk-file", 1, NULL, PSK_FILE },
         { "certificate", 1, NULL, CERTIFICATE }, { "key", 1, NULL, KEY },
+        { "internet-interface", 1, NULL, INTERNET }, { "admit", 1, NULL, ADMIT },
+        { "nat", 1, NULL, NAT },
         { "ca", 1, NULL, CA },           { "help", 0, NULL, HELP },       { NULL, 0, NULL, 0 },
     };
     int o, rc = 0;
@@ -217,6 +268,9 @@ static int options(struct setup *s, int argc, char **argv)
         case CERTIFICATE: s->keys.certificate = optarg; break;
         case KEY:       s->keys.key = optarg; break;
         case CA:        s->keys.ca = optarg; break;
+        case INTERNET:  rc = on_interface("--internet-interface", s->internet = optarg); break;
+        case ADMIT:     rc = admitted(s->admit = optarg); break;
+        case NAT:       rc = on_interface("--nat", s->nat = optarg); break;
         case TUNNELS:   rc = tunnels(s, optarg); break;
         case AUTH:      rc = auth(s, optarg); break;
         case USER:
@@ -338,6 +392,26 @@ static int ask_keys(struct setup *s)
     }
 }
 
+/* What is closed, and what clients look like outside. */
+static int ask_fence(struct setup *s)
+{
+    char *a;
+    if (s->interface && yes("Close that interface to everything but tunnels", false)) {
+        s->internet = s->interface;
+        do
+            if (!(a = answer("  What else to admit there; without tcp/22 you cannot use SSH", "tcp/22,icmp-echo")))
+                return 1;
+        while (admitted(a));
+        s->admit = a;
+    }
+    do
+        if (!(a = answer("Interface where clients take this host's address (NAT; empty: none)", "")))
+            return 1;
+    while (*a && on_interface("nat", a));
+    s->nat = *a ? a : NULL;
+    return 0;
+}
+
 static int wizard(struct setup *s)
 {
     char *a, at[ADDR_TEXT];
@@ -356,6 +430,8 @@ static int wizard(struct setup *s)
         if (!s->interface || !of_interface(s, at))
             break;
     }
+    if (ask_fence(s))
+        return 1;
     for (;;) {
         if (!(a = answer("Serve which tunnels", "pptp,l2tp-ipsec")))
             return 1;
@@ -464,6 +540,15 @@ static bool write_conf(const struct setup *s, FILE *f, const char *listen, const
     if (s->socket)
         good = put_path(f, "control-socket", s->socket) && good;
     fputs("\nnetwork:\n  forward: yes\n  proxy-arp: yes\n", f);
+    if (s->internet) {
+        fputs("  # admits tunnels and what 'admit' names, and nothing else: SSH only as tcp/22\n", f);
+        good = put_path(f, "internet-interface", s->internet) && good;
+        fprintf(f, "  admit: [%s]\n", s->admit ? s->admit : "");
+    }
+    if (s->nat) {
+        fputs("  # clients take this host's address there\n", f);
+        good = put_path(f, "nat", s->nat) && good;
+    }
     fprintf(f, "\nppp:\n  # mschapv2 and eap-mschapv2 make the keys that MPPE needs; pap and chap send\n"
                "  # or keep passwords in weaker ways\n  auth: [%s]\n", auth_text(s, auth));
     fprintf(f, "  server-address: %s\n", addr_text_host(&s->server, a));
@@ -580,6 +665,9 @@ static int write_all(struct setup *s)
         if (*s->keys.generated)
             printf("Pre-shared key for L2TP/IPsec clients: %s\n(kept in %s)\n", s->keys.generated,
                    s->keys.psk_at);
+        if (s->internet)
+            printf("%s will admit tunnels%s%s and nothing else, as soon as the daemon runs.\n", s->internet,
+                   s->admit && *s->admit ? ", " : "", s->admit ? s->admit : "");
         printf("Start it: aditd --config %s --foreground\n", conf);
         if (!s->user_count)
             puts("Nobody may connect yet: adit user add NAME --allow");
@@ -654,6 +742,12 @@ static int complete(struct setup *s)
             fprintf(stderr, "adit: note: --auth %s has no method that makes keys, which PPTP's "
                     "encryption needs: PPTP clients will be refused\n", auth_text(s, text));
     }
+    if (s->admit && *s->admit && !s->internet)
+        return complain("--admit is what --internet-interface admits; name that too");
+    unsigned ssh = ssh_closed(s);
+    if (ssh && !adit_options.json)
+        fprintf(stderr, "adit: note: --internet-interface %s closes port %u, through which you are logged in by "
+                "SSH; if that is where you come from, add --admit tcp/%u\n", s->internet, ssh, ssh);
     return complete_socket(s);
 }
 

@@ -17,6 +17,7 @@
 #include "config/conf.h"
 #include "control/ctl.h"
 #include "crypto/crypto.h"
+#include "daemon/fence.h"
 #include "daemon/filters.h"
 #include "daemon/inst.h"
 #include "daemon/notify.h"
@@ -79,6 +80,7 @@ static const struct adit_opt daemon_opts[] = {
 struct network_conf {
     const char *interface;
     uint32_t forward, proxy_arp, offload;
+    struct fence_conf fence;
 };
 
 static const struct adit_opt network_opts[] = {
@@ -86,6 +88,7 @@ static const struct adit_opt network_opts[] = {
     ADIT_OPT(BOOL, network_conf, forward, "forward", "yes", 0, "Forward packets between clients and other interfaces."),
     ADIT_OPT(BOOL, network_conf, proxy_arp, "proxy-arp", "yes", 0, "Answer ARP for clients whose address is of a network on this host."),
     ADIT_OPT(BOOL, network_conf, offload, "offload", "yes", 0, "Exchange super-packets with the kernel."),
+    FENCE_OPTS(network_conf),
     ADIT_OPT_END
 };
 // clang-format on
@@ -172,12 +175,18 @@ static void daemon_take(const struct daemon_conf *c, struct conf_mem *mem)
     me.conf_mem = mem;
 }
 
+static int32_t read_network(const struct conf_node *root, struct network_conf *out, struct conf_mem **mem,
+                            const struct conf_err *err)
+{
+    int32_t rc = fill(root, "network", network_opts, sizeof *out, out, mem, err);
+    return rc ? rc : fence_check(conf_get(root, "network"), &out->fence, out->forward, err);
+}
+
 static int32_t take_network(const struct conf_node *root)
 {
     conf_mem_free(me.network_mem);
     me.network_mem = NULL;
-    return fill(root, "network", network_opts, sizeof me.network, &me.network, &me.network_mem,
-                NULL);
+    return read_network(root, &me.network, &me.network_mem, NULL);
 }
 
 /* Tells of an option that differs and cannot change while the daemon runs. */
@@ -217,7 +226,7 @@ static int reload(char *text, size_t size)
     /* everything is looked at before anything is changed */
     int32_t rc = d ? check_sections(root, &err) : ADIT_ECONF;
     if (!rc)
-        rc = fill(root, "network", network_opts, sizeof n, &n, &n_mem, &err);
+        rc = read_network(root, &n, &n_mem, &err);
     if (!rc)
         rc = read_daemon(root, &c, &c_mem, &err);
     struct inst_plan *plan = rc ? NULL : inst_plan_new(root, false, &err);
@@ -239,6 +248,8 @@ static int reload(char *text, size_t size)
         inst_apply(plan);
         if (filters_apply(filters))
             inst_problem("the filters stay as they were: out of memory");
+        if (fence_apply(&n.fence))
+            inst_problem("network.internet-interface and network.nat stay as they were; see the log");
         const char *problem;
         size_t used = (size_t)snprintf(text, size, "%s was read again", me.config);
         for (uint32_t i = 0; used < size && (problem = inst_problem_nth(i)); i++)
@@ -443,9 +454,17 @@ static int serve(const struct inst_plan *plan, const struct filters_plan *filter
         ctl_close();
         return EXIT_FAILURE;
     }
+    /* before anybody is served, and again when it is known what is */
+    if (fence_apply(&n->fence)) {
+        dp_close();
+        ctl_close();
+        return EXIT_FAILURE;
+    }
+    inst_apply(plan);
     if (filters_apply(filters))
         inst_problem("the filters are not in force: out of memory");
-    inst_apply(plan);
+    if (fence_apply(&n->fence))
+        inst_problem("the internet interface's set could not be changed; see the log");
     for (struct plug_object *o = NULL; (o = plug_object_next(o));) {
         struct plug_object_info i;
         plug_object_info(o, &i);
@@ -476,6 +495,7 @@ static int serve(const struct inst_plan *plan, const struct filters_plan *filter
 
     int rc = loop_run();
     inst_stop_all();
+    fence_fini();
     dp_close();
     ctl_close();
     return rc ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -126,6 +126,12 @@ int dp_host_proxy(int index, const struct adit_addr *addr, bool add);
 /* The interface (not `but`) in whose network the address lies; 0: none. */
 int dp_host_lan(const struct adit_addr *addr, int but);
 
+/* ---- nftables (dp_nft.c, dp_nft.h) ---- */
+
+#define DP_NFT_TABLE 32u        /* bytes of the name of our table */
+int dp_nft_drop(const char *table);     /* also one that is not there */
+void dp_nft_forget(void);               /* what was in force was undone */
+
 /* ---- the undo journal (dp_undo.c) ---- */
 
 int dp_undo_open(const char *state_dir);
@@ -133,6 +139,9 @@ void dp_undo_close(void);       /* undoes everything, newest first */
 /* Sets a file below /proc/sys, if it is not so already, after noting its value. */
 int dp_sysctl(const char *path, const char *value);
 int dp_sysctl_once(const char *path, const char *value);    /* goes with its interface: no note */
+/* A table of nftables that is ours: notes it before it is made, forgets it when it is
+ * gone. Undoing removes it. */
+int dp_undo_table(const char *table, bool add);
 int dp_undo_proxy(int index, const struct adit_addr *addr, bool add);   /* and does it */
 
 #endif

@@ -1,7 +1,7 @@
 /* dp_undo.c - the journal of what was changed on the host.
  *
- * Knows:  sysctls and proxy entries that outlive the process, their old values,
- *         and how to put them back, now or after a crash.
+ * Knows:  sysctls, proxy entries and a table of nftables that outlive the process,
+ *         their old values, and how to put them back, now or after a crash.
  * Leaves: what goes away with the interface by itself (its address, its routes,
  *         its own sysctls): the kernel undoes those when the process dies.
  *
@@ -10,6 +10,8 @@
  *     sysctl PATH OLD NEW
  *     proxy IFINDEX ADDRESS
  *     gone IFINDEX ADDRESS        (a proxy entry that was taken back)
+ *     table NAME                  (of nftables, ours)
+ *     untable NAME
  * The changes live in the kernel's memory and end with the boot; so does the
  * value of the journal. It names the boot and the network namespace and is
  * thrown away in another. That is why it reaches the page cache and not the
@@ -37,6 +39,7 @@ ADIT_EVENT(ev_recovered, "datapath.host.recovered", ADIT_LOG_NOTICE,
 struct change {
     struct adit_node node;      /* in the order of the changes */
     struct adit_entry proxy;    /* of a proxy entry, by interface and address */
+    char table[DP_NFT_TABLE];   /* of nftables; "": a sysctl or a proxy entry */
     char path[128];             /* "": a proxy entry */
     char old[VALUE], new[VALUE];
     int index;
@@ -111,7 +114,9 @@ static int append(const char *line)
 static int append_change(const struct change *c, bool gone)
 {
     char line[512], text[ADDR_TEXT];
-    if (c->path[0])
+    if (c->table[0])
+        snprintf(line, sizeof line, "%s %s\n", gone ? "untable" : "table", c->table);
+    else if (c->path[0])
         snprintf(line, sizeof line, "sysctl %s %s %s\n", c->path, c->old, c->new);
     else
         snprintf(line, sizeof line, "%s %d %s\n", gone ? "gone" : "proxy", c->index,
@@ -137,6 +142,10 @@ static void compact(void)
 static void undo(const struct change *c)
 {
     char path[PATH_MAX], now[VALUE];
+    if (c->table[0]) {
+        (void)dp_nft_drop(c->table);
+        return;
+    }
     if (!c->path[0]) {
         (void)dp_host_proxy(c->index, &c->addr, false);
         return;
@@ -169,7 +178,7 @@ static struct change *remember(const struct change *c)
         return NULL;
     *k = *c;
     adit_list_add(&changes, &k->node);
-    if (!k->path[0])
+    if (!k->path[0] && !k->table[0])
         adit_table_add(&proxies, proxy_hash(k->index, &k->addr), &k->proxy);
     live++;
     return k;
@@ -184,6 +193,23 @@ static struct change *find_proxy(int index, const struct adit_addr *addr)
             return c;
     }
     return NULL;
+}
+
+static struct change *find_table(const char *table)
+{
+    ADIT_LIST_EACH(n, &changes) {
+        struct change *c = ADIT_OF(n, struct change, node);
+        if (c->table[0] && strcmp(c->table, table) == 0)
+            return c;
+    }
+    return NULL;
+}
+
+/* One of ours, and nothing that nft would read as more than a name. */
+static bool safe_table(const char *t)
+{
+    return strncmp(t, "aditd-", 6) == 0 && strlen(t) < DP_NFT_TABLE &&
+           t[strspn(t, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")] == '\0';
 }
 
 static bool safe_path(const char *p)
@@ -212,6 +238,13 @@ static bool load(FILE *f)
             memcpy(ch.old, b, sizeof b);
             memcpy(ch.new, c, sizeof c);
             (void)remember(&ch);
+        } else if (n == 2 && safe_table(a)) {
+            struct change *old = find_table(a);
+            memcpy(ch.table, a, strlen(a) + 1);
+            if (strcmp(kind, "table") == 0 && !old)
+                (void)remember(&ch);
+            else if (strcmp(kind, "untable") == 0 && old)
+                forget(old);
         } else if (n == 3 && addr_parse(b, &ch.addr) == 0) {
             ch.index = (int)strtol(a, NULL, 10);
             struct change *old = find_proxy(ch.index, &ch.addr);
@@ -290,6 +323,7 @@ int dp_undo_open(const char *state_dir)
 void dp_undo_close(void)
 {
     (void)undo_all();
+    dp_nft_forget();
     if (journal < 0)
         return;
     (void)unlink(journal_path);
@@ -326,6 +360,20 @@ int dp_sysctl(const char *name, const char *value)
     if (!remember(&c))
         return ADIT_ENOMEM;
     return 0;
+}
+
+int dp_undo_table(const char *table, bool add)
+{
+    struct change c = { .index = 0 }, *old = find_table(table);
+    snprintf(c.table, sizeof c.table, "%s", table);
+    if (add == (old != NULL))
+        return 0;
+    int rc = append_change(&c, !add);
+    if (!add)
+        forget(old);
+    else if (!rc && !remember(&c))
+        rc = ADIT_ENOMEM;
+    return rc;
 }
 
 int dp_undo_proxy(int index, const struct adit_addr *addr, bool add)

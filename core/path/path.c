@@ -276,6 +276,33 @@ static void close_all(struct adit_port *port)
     path_sock_close(&port->ear);
 }
 
+static struct {
+    void (*changed)(void *u);
+    void *u;
+} ports;
+
+void path_on_ports(void (*changed)(void *u), void *u)
+{
+    ports.changed = changed;
+    ports.u = u;
+}
+
+static void ports_changed(void)
+{
+    if (ports.changed)
+        ports.changed(ports.u);
+}
+
+bool path_clear(uint16_t number)
+{
+    ADIT_LIST_EACH(n, &path_ports) {
+        const struct adit_port *p = ADIT_OF(n, struct adit_port, node);
+        if (p->protocol == ADIT_PROTO_UDP && p->at.port == number && !(p->flags & ADIT_PATH_SECURE))
+            return true;
+    }
+    return false;
+}
+
 static int32_t bind_port(struct adit_self *self, uint32_t protocol, const struct adit_addr *at,
                          uint32_t flags, const struct adit_path_ops *ops, void *u,
                          struct adit_port **out)
@@ -325,6 +352,7 @@ static int32_t bind_port(struct adit_self *self, uint32_t protocol, const struct
     ADIT_LIST_EACH(n, &path_layers)
         cover(ADIT_OF(n, struct path_layer, node), port);
     *out = port;
+    ports_changed();
     return 0;
 }
 
@@ -336,6 +364,7 @@ static void unbind(struct adit_port *port)
     adit_list_del(&port->node);
     close_all(port);
     path_port_unref(port);
+    ports_changed();
 }
 
 struct adit_port *path_port(uint32_t protocol, const struct adit_addr *at)

@@ -7,6 +7,7 @@
 #ifndef PATH_H
 #define PATH_H
 
+#include <stdbool.h>
 #include <adit/host.h>
 #include <adit/security.h>
 
@@ -64,6 +65,10 @@ void path_security_end(struct adit_self *self, const void *handle);
 int32_t path_open_secure(struct adit_port *port, struct adit_self *self,
                          const struct adit_security_info *info, const struct adit_addr *our,
                          const struct adit_addr *peer, struct adit_path **out);
+/* changed(u) when a port was bound or unbound; NULL: nobody listens. */
+void path_on_ports(void (*changed)(void *u), void *u);
+/* A UDP port of that number takes datagrams that came without a security association. */
+bool path_clear(uint16_t number);
 /* The port that is bound to an address (or to every address); NULL: none. */
 struct adit_port *path_port(uint32_t protocol, const struct adit_addr *at);
 

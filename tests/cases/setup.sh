@@ -102,6 +102,11 @@ for c in status ports sessions 'sessions --failed' 'sessions show 1' 'drop 1' us
 done
 t "JSON: version, help, accounts" eval 'for c in version help "users --config $work/o" "user set bert --deny --config $work/o" "user show bert --config $work/o"; do "$adit" $c --json | python3 -m json.tool || exit 1; done'
 
+# ---- the internet interface ----
+t "an interface to close, what it admits, NAT" eval '"$adit" setup --output "$work/fence" --range 10.9.0.10-10.9.0.20 --internet-interface lo --admit tcp/22,icmp-echo --nat lo >"$work/out" && grep -q "lo will admit tunnels, tcp/22,icmp-echo and nothing else" "$work/out" && grep -q "^  admit: \[tcp/22,icmp-echo\]" "$work/fence/aditd.yaml" && grep -q "^  nat: \"lo\"" "$work/fence/aditd.yaml"'
+t "SSH is not locked out without a word" eval 'SSH_CONNECTION="192.0.2.9 50000 192.0.2.1 2222" "$adit" setup --output "$work/fence" --force --range 10.9.0.10-10.9.0.20 --internet-interface lo --admit tcp/22 2>"$work/err" >/dev/null && grep -q "closes port 2222.*--admit tcp/2222" "$work/err" && ! SSH_CONNECTION="192.0.2.9 50000 192.0.2.1 22" "$adit" setup --output "$work/fence" --force --range 10.9.0.10-10.9.0.20 --internet-interface lo --admit tcp/22 2>&1 >/dev/null | grep SSH'
+t "what is wrong there is told" eval '! "$adit" setup --output "$work/f2" --range 10.9.0.10-10.9.0.20 --internet-interface nosuch0 2>"$work/err" && grep -q "no such interface" "$work/err" && ! "$adit" setup --output "$work/f2" --range 10.9.0.10-10.9.0.20 --internet-interface lo --admit ssh 2>"$work/err" && grep -q "admit ssh" "$work/err" && ! "$adit" setup --output "$work/f2" --range 10.9.0.10-10.9.0.20 --admit tcp/22 && [ ! -e "$work/f2" ]'
+
 # ---- the wizard --------------------------------------------------------------------------
 cat >"$work/wizard" <<'P'
 import os, pty, select, signal, sys, time
@@ -134,9 +139,9 @@ sys.exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 100 + os.WTERMSIG(s
 P
 conf_dir=$("$adit" setup --help | sed -n 's/.*go (\(.*\)).*/\1/p')
 if [ ! -e "$conf_dir" ]; then
-    t "the wizard asks again, and gives up at the end of the input" eval 'python3 "$work/wizard" "$adit" nosuch0 "" bogus pptp here 10.9.0.5-10.9.0.9 "" y anna "^D" >"$work/w"; [ $? = 1 ] && grep -q "no such interface" "$work/w" && grep -q "tunnels bogus" "$work/w" && [ ! -e "$conf_dir" ]'
-    t "  a key that nobody can type is asked for again, half a certificate, too" eval 'python3 "$work/wizard" "$adit" "" l2tp-ipsec " x" "" "the key of the wizard" /nowhere "" "" "" "" "^D" >"$work/w"; [ $? = 1 ] && grep -q "begins or ends with a space" "$work/w" && grep -q "belong together" "$work/w" && ! grep -q "the key of" "$work/w" && [ ! -e "$conf_dir" ]'
-    t "  Ctrl-C at a password ends it" eval 'python3 "$work/wizard" "$adit" "" "" "" "" "" "" y anna "^C" >"$work/w"; [ $? = 102 ] && [ ! -e "$conf_dir" ]'
+    t "the wizard asks again, and gives up at the end of the input" eval 'python3 "$work/wizard" "$adit" nosuch0 "" nosuch1 "" bogus pptp here 10.9.0.5-10.9.0.9 "" y anna "^D" >"$work/w"; [ $? = 1 ] && grep -q "no such interface" "$work/w" && grep -q "tunnels bogus" "$work/w" && [ ! -e "$conf_dir" ]'
+    t "  a key that nobody can type is asked for again, half a certificate, too" eval 'python3 "$work/wizard" "$adit" "" "" l2tp-ipsec " x" "" "the key of the wizard" /nowhere "" "" "" "" "^D" >"$work/w"; [ $? = 1 ] && grep -q "begins or ends with a space" "$work/w" && grep -q "belong together" "$work/w" && ! grep -q "the key of" "$work/w" && [ ! -e "$conf_dir" ]'
+    t "  Ctrl-C at a password ends it" eval 'python3 "$work/wizard" "$adit" "" "" "" "" "" "" "" y anna "^C" >"$work/w"; [ $? = 102 ] && [ ! -e "$conf_dir" ]'
     t "  a password is not shown" eval '! grep -q "Password: [a-z]" "$work/w"'
 fi
 echo "1..$n"

@@ -368,6 +368,151 @@ START_TEST(packets_from_a_client)
 }
 END_TEST
 
+/* ---- what a session is held to ---------------------------------------------------- */
+
+static void hold(struct client *e, const struct dp_guard_conf *conf)
+{
+    struct dp_guard *g;
+    char why[128];
+    ck_assert_msg(dp_guard_new(conf, &g, why, sizeof why) == 0, "%s", why);
+    dp_port_guard(e->port, g);
+}
+
+static void send_to(const char *where, int n, size_t size)
+{
+    static uint8_t b[1300];
+    int fd = udp_to(where);
+    for (int i = 0; i < n; i++) {
+        b[0] = (uint8_t)i;
+        ck_assert_int_eq(send(fd, b, size, 0), (ssize_t)size);
+    }
+    close(fd);
+}
+
+START_TEST(filters_of_both_directions)
+{
+    NEEDS_TUN;
+    static const char *const rules[] = {
+        "deny in udp from any to any 7", "deny in ip from any to ! 10.9.0.0/24",
+        "deny out udp from any to assigned 9", "deny out icmp from any to any",
+    };
+    attach(&c[0], "10.9.0.2", NULL, 1400);
+    hold(&c[0], &(struct dp_guard_conf){ .rules = rules, .rule_count = 4 });
+    send_to("10.9.0.2:9", 3, 10);
+    send_to("10.9.0.2:10", 3, 10);
+    run_until(&c[0], 3);
+    run_ms(20);
+    ck_assert_uint_eq(c[0].n, 3);
+    const struct dp_count *n = dp_count(c[0].port);
+    ck_assert_uint_eq(n->tx_filtered, 3);
+    ck_assert_uint_eq(n->tx_packets, 3);
+    uint8_t b[3][100];
+    struct adit_frame f[3], *v[3];
+    static const uint16_t port[] = { 7, 8, 8 };
+    static const char *dst[] = { "10.9.0.1", "10.9.0.1", "10.8.0.1" };
+    for (int i = 0; i < 3; i++) {
+        size_t len = datagram4(b[i], "10.9.0.2", dst[i], port[i], 4);
+        f[i] = adit_frame_of(b[i], sizeof b[i], 0, len);
+        v[i] = &f[i];
+    }
+    dp_rx(c[0].port, 0x0021, v, 3);
+    dp_flush();
+    ck_assert_uint_eq(n->rx_filtered, 2);
+    ck_assert_uint_eq(n->rx_packets, 1);
+    run_ms(20);                                 /* the host says that nobody listens */
+    dp_port_guard(c[0].port, NULL);
+    send_to("10.9.0.2:9", 1, 10);
+    run_until(&c[0], 4);
+    ck_assert_uint_eq(c[0].n, 4);
+    dp_detach(c[0].port);
+}
+END_TEST
+
+START_TEST(what_is_beyond_the_rate_waits_its_turn)
+{
+    NEEDS_TUN;
+    enum { N = 12, BYTES = 1028 };
+    attach(&c[0], "10.9.0.2", NULL, 1400);
+    hold(&c[0], &(struct dp_guard_conf){ .kbps = { 0, 80 } });  /* 10 bytes a ms */
+    send_to("10.9.0.2:9", N, BYTES - 28);
+    run_ms(1);
+    uint64_t begun = loop_now();
+    run_until(&c[0], N);
+    ck_assert_uint_eq(c[0].n, N);
+    for (uint8_t k = 0; k < N; k++)
+        ck_assert_uint_eq(c[0].data[k][28], k);         /* in order */
+    /* the bucket holds 3000 bytes, and the last one may put it in debt */
+    ck_assert_uint_ge(loop_now() - begun + 30, (N * BYTES - 3000 - BYTES) / 10);
+    ck_assert_uint_eq(dp_count(c[0].port)->tx_limited, 0);
+    /* the queue is short: what does not fit is dropped */
+    hold(&c[0], &(struct dp_guard_conf){ .kbps = { 0, 8 } });
+    send_to("10.9.0.2:9", 100, BYTES - 28);
+    run_ms(20);
+    ck_assert_uint_gt(dp_count(c[0].port)->tx_limited, 50);
+    /* another rate counts at once for those that wait, and none lets all of them go */
+    uint32_t waits = 100 - (uint32_t)dp_count(c[0].port)->tx_limited;
+    hold(&c[0], &(struct dp_guard_conf){ .kbps = { 0, 80 } });
+    run_until(&c[0], N + 6);
+    dp_port_guard(c[0].port, NULL);
+    run_until(&c[0], N + waits);
+    ck_assert_uint_eq(c[0].n, N + waits);
+    dp_port_guard(c[0].port, NULL);
+    /* one that is larger than bucket and queue passes too */
+    hold(&c[0], &(struct dp_guard_conf){ .kbps = { 0, 800 } });
+    int fd = udp_to("10.9.0.2:9"), size = 1300;
+    static uint8_t b[1300 * 46];
+    if (setsockopt(fd, SOL_UDP, UDP_SEGMENT, &size, sizeof size) == 0 && send(fd, b, sizeof b, 0) > 0) {
+        (void)!send(fd, b, sizeof b, 0);
+        c[0].n = 0;
+        run_until(&c[0], 92);
+        ck_assert_uint_eq(c[0].n, 92);
+    }
+    close(fd);
+    dp_detach(c[0].port);
+}
+END_TEST
+
+START_TEST(whoever_waits_may_go_away)
+{
+    NEEDS_TUN;
+    for (int i = 0; i < 2; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "10.9.0.%d", i + 2);
+        attach(&c[i], name, NULL, 1400);
+        hold(&c[i], &(struct dp_guard_conf){ .kbps = { 0, 80 } });
+        snprintf(name, sizeof name, "10.9.0.%d:9", i + 2);
+        send_to(name, 8, 1000);
+    }
+    run_ms(5);
+    dp_detach(c[1].port);               /* with a queue */
+    c[0].kill = &c[0];                  /* and from inside the delivery of one */
+    run_until(&c[0], 5);
+    ck_assert_ptr_null(c[0].port);
+    run_ms(300);
+}
+END_TEST
+
+START_TEST(a_client_is_policed)
+{
+    NEEDS_TUN;
+    attach(&c[0], "10.9.0.2", NULL, 1400);
+    hold(&c[0], &(struct dp_guard_conf){ .kbps = { 8, 0 } });
+    uint8_t b[1100];
+    size_t len = datagram4(b, "10.9.0.2", "10.9.0.1", 777, 1000);
+    uint64_t begun = loop_now();
+    for (int i = 0; i < 1000; i++) {
+        struct adit_frame f = adit_frame_of(b, sizeof b, 0, len), *v = &f;
+        dp_rx(c[0].port, 0x0021, &v, 1);
+        dp_flush();
+    }
+    const struct dp_count *n = dp_count(c[0].port);
+    ck_assert_uint_eq(n->rx_limited + n->rx_packets, 1000);
+    ck_assert_uint_ge(n->rx_bytes, 65536);
+    ck_assert_uint_le(n->rx_bytes, 65536 + len + (loop_now() - begun));
+    dp_detach(c[0].port);
+}
+END_TEST
+
 START_TEST(link_local_addresses_are_learnt)
 {
     NEEDS_TUN;
@@ -523,6 +668,8 @@ static Suite *suite(void)
     const TTest *const tests[] = {
         packets_of_many_clients_become_vectors, super_packets_fill_vectors_for_one_message,
         detached_inside_a_delivery, addresses_are_not_given_twice, packets_from_a_client,
+        filters_of_both_directions, what_is_beyond_the_rate_waits_its_turn, whoever_waits_may_go_away,
+        a_client_is_policed,
         link_local_addresses_are_learnt, too_long_with_df_is_answered, mss_both_ways,
         what_was_changed_is_put_back, a_journal_is_hostile_until_read, without_an_interface, NULL
     };
