@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include "base/attr.h"
+#include "datapath/dp_guard.h"
 
 /* ---- finding ------------------------------------------------------------------- */
 
@@ -82,7 +83,7 @@ static bool changes(uint32_t id)
     case ADIT_ATTR_CLASS:
         return true;
     default:
-        return false;
+        return ses_guard_is(id);
     }
 }
 
@@ -90,16 +91,28 @@ static int32_t api_revise(struct adit_self *self, uint64_t session, const struct
 {
     (void)self;
     struct ses *s = ses_index_find(session);
+    struct dp_guard *guard = NULL;
+    bool guarded = false;
     uint32_t pos = 0, id;
     const struct adit_value *v;
     if (!s)
         return ADIT_ENOENT;
-    while (plug_attr_api.next(values, &pos, &id, &v))
+    while (plug_attr_api.next(values, &pos, &id, &v)) {
         if (!changes(id))
             return ADIT_ENOSYS;
-    int32_t rc = attr_over(s->attrs, values);   /* in place: the caller may look at them */
-    if (rc)
+        guarded = guarded || ses_guard_is(id);
+    }
+    int32_t rc = guarded ? ses_guard_revised(s, values, &guard) : 0;
+    if (!rc)
+        rc = attr_over(s->attrs, values);       /* in place: the caller may look at them */
+    if (rc) {
+        dp_guard_free(guard);
         return rc;
+    }
+    if (guarded && s->port)
+        dp_port_guard(s->port, guard);
+    else
+        dp_guard_free(guard);
     ses_net_limits(s);
     return 0;
 }

@@ -7,7 +7,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include "base/attr.h"
 #include "datapath/dp_guard.h"
+#include "log/log.h"
 
 static const struct {
     uint32_t filter, rate;
@@ -45,6 +47,32 @@ int32_t ses_guard_of(const struct adit_attrs *a, struct dp_guard **out, char *wh
     int32_t rc = dp_guard_new(&c, out, why, size);
     free(rules);
     return rc;
+}
+
+bool ses_guard_is(uint32_t id)
+{
+    for (int k = 0; k < 2; k++)
+        if (id == sides[k].filter || id == sides[k].rate)
+            return true;
+    return id == ADIT_ATTR_FILTER_RULE;
+}
+
+int32_t ses_guard_revised(const struct ses *s, const struct adit_attrs *values, struct dp_guard **out)
+{
+    char why[200];
+    struct adit_attrs *all = plug_attr_api.make();
+    int32_t rc = all ? attr_append(all, s->attrs) : ADIT_ENOMEM;
+    *out = NULL;
+    if (!rc)
+        rc = attr_over(all, values);
+    if (!rc)
+        rc = ses_guard_of(all, out, why, sizeof why);
+    else
+        snprintf(why, sizeof why, "out of memory");
+    plug_attr_api.free(all);
+    if (!rc || rc == ADIT_ENOMEM)
+        return rc;
+    return log_fail("session", ADIT_EINVAL, "session %s stays as it is: %s", s->id, why);
 }
 
 /* "Policy 'staff' sets filter-in 'web'": who said it. */

@@ -156,6 +156,9 @@ struct dp_guard;
 int32_t ses_guard_of(const struct adit_attrs *a, struct dp_guard **out, char *why, size_t size);
 /* Whether the login's can be had; else the cause, and a text that names who set what. */
 uint32_t ses_guard_check(const struct ses *s, const struct adit_attrs *profile, char text[256]);
+bool ses_guard_is(uint32_t id);         /* an attribute of filters and rates */
+/* The session's with other values; ADIT_EINVAL: they cannot be had, why was told. */
+int32_t ses_guard_revised(const struct ses *s, const struct adit_attrs *values, struct dp_guard **out);
 bool ses_guard_enter(struct ses *s);            /* false: the session is on its way down */
 
 /* attributes of the session, by type */

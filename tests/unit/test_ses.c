@@ -1302,7 +1302,26 @@ START_TEST(filters_and_rates_come_with_the_login)
     ck_assert_ptr_null(i.filter_out);
     ck_assert_uint_eq(i.filter_rules, 1);
     ck_assert_uint_eq(i.rate_out, 2000);
+    /* other values while it is up: all, or nothing of them */
+    rig.log[0] = '\0';
+    ck_assert_int_eq(S->revise(NULL, i.number, which_str(ADIT_ATTR_FILTER_OUT, "nosuch")), ADIT_EINVAL);
+    ck_assert_int_eq(S->revise(NULL, i.number, which_str(ADIT_ATTR_FILTER_RULE, "permit in foo")), ADIT_EINVAL);
+    struct adit_attrs *w = which_str(ADIT_ATTR_FILTER_IN, "");
+    plug_attr_api.put(w, ADIT_ATTR_MTU, &(struct adit_value){ ADIT_TYPE_U64, 0, { .u = 1000 } });
+    ck_assert_int_eq(S->revise(NULL, i.number, w), ADIT_ENOSYS);
+    ck_assert_str_eq(rig.log, "");
+    ck_assert_int_eq(S->revise(NULL, i.number, which_str(ADIT_ATTR_FILTER_OUT, "web")), 0);
+    ck_assert_int_eq(S->revise(NULL, i.number, which_u(ADIT_ATTR_RATE_IN, 512)), 0);
+    ck_assert_str_eq(rig.log, "guard guard ");
+    ses_info(ses_next(NULL), &i);
+    ck_assert_str_eq(i.filter_in, "web");
+    ck_assert_str_eq(i.filter_out, "web");
+    ck_assert_uint_eq(i.rate_in, 512);
+    ck_assert_uint_eq(i.rate_out, 2000);
+    ck_assert_uint_eq(i.filter_rules, 1);
+    ck_assert_int_eq(S->revise(NULL, i.number, which_str(ADIT_ATTR_FILTER_IN, "")), 0);   /* none */
     rig_close();
+    which_str(ADIT_ATTR_USER, "");
     ck_assert_int_eq(dp_filters_set(NULL, 0), 0);
 }
 END_TEST
