@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <adit/table.h>
+#include "rad_dict.h"
 #include "rad_record.h"
 #include "rad_share.h"
 #include "rad_store.h"
@@ -887,11 +888,14 @@ static int32_t start(struct adit_self *self)
 static int32_t reload(struct adit_self *self, const void *conf)
 {
     struct acct *a = self->instance;
-    const struct rad_acct_conf *old = a->conf;
+    const struct rad_acct_conf *old = a->conf, *c = conf;
+    int32_t rc = rad_conf_nas(self, &c->nas);
+    if (rc)
+        return rc;
     a->conf = conf;
     if (!a->running)
         return 0;
-    int32_t rc = servers(a) ? regroup(a) : adit_fail(self, ADIT_ECONF, "servers: none are given any more");
+    rc = servers(a) ? regroup(a) : adit_fail(self, ADIT_ECONF, "servers: none are given any more");
     if (rc) {
         a->conf = old;
         (void)regroup(a);
@@ -917,6 +921,7 @@ static void destroy(struct adit_self *self)
     free(a->done);
     free(a->dir);
     free(a);
+    rad_dict_drop();
     self->instance = NULL;
 }
 
@@ -927,8 +932,10 @@ static int32_t create(struct adit_self *self)
         return adit_fail(self, ADIT_ECONF, "spool-size: less than %u KB has no room for what one moment may "
                          "bring; 0 keeps records in memory alone", SPOOL_MIN >> 10);
     struct acct *a = calloc(1, sizeof *a);
-    if (!a)
+    if (!a || rad_dict_hold() != 0) {
+        free(a);
         return adit_fail(self, ADIT_ENOMEM, "out of memory");
+    }
     self->instance = a;
     a->self = self;
     a->conf = conf;
@@ -940,10 +947,14 @@ static int32_t create(struct adit_self *self)
     a->disk_timer = self->host->loop->timer_new(self, on_disk_timer, a);
     bool keeps = conf->spool_size && ADIT_HAS(self->host, state_dir);
     a->dir = keeps ? spool_dir(self) : NULL;
-    if (a->timer && a->disk_timer && (a->dir || !keeps))
-        return 0;
-    destroy(self);
-    return adit_fail(self, ADIT_ENOMEM, "out of memory");
+    int32_t rc = 0;
+    if (!a->timer || !a->disk_timer || (!a->dir && keeps))
+        rc = adit_fail(self, ADIT_ENOMEM, "out of memory");
+    if (rc == 0)
+        rc = rad_conf_nas(self, &conf->nas);
+    if (rc != 0)
+        destroy(self);
+    return rc;
 }
 
 /* The daemon's last seconds: every session has ended. */

@@ -75,4 +75,7 @@ struct rad_acct_conf {
     uint32_t on_off;            /* Accounting-On and -Off at start and stop */
 };
 
+/* What the option tables cannot say (rad_conf.c): 0, or ADIT_ECONF after adit_fail(). */
+int32_t rad_conf_nas(struct adit_self *self, const struct rad_nas_conf *nas);
+
 #endif
