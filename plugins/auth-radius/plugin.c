@@ -2,6 +2,7 @@
 #include "rad_acct.h"
 #include "rad_attr.h"
 #include "rad_auth.h"
+#include "rad_coa.h"
 
 static const struct adit_word transports[] = {
     { "udp", RAD_UDP, 0 }, { "tls", RAD_TLS, 0 }, { NULL, 0, 0 },
@@ -77,10 +78,35 @@ static const struct adit_opt nas_opts[] = {
     ADIT_OPT_END
 };
 
+static const struct adit_opt coa_client_opts[] = {
+    ADIT_OPT(PREFIX, rad_coa_client_conf, network, "network", NULL, ADIT_OPT_REQUIRED | ADIT_OPT_RELOAD,
+             "An address or a network that requests may come from."),
+    ADIT_OPT(STR, rad_coa_client_conf, secret, "secret", NULL, ADIT_OPT_SECRET | ADIT_OPT_RELOAD,
+             "The shared secret."),
+    ADIT_OPT(FILE, rad_coa_client_conf, secret_file, "secret-file", NULL, ADIT_OPT_RELOAD,
+             "A file whose first line is the shared secret; nobody but its owner may read it."),
+    ADIT_OPT_WORDS(ENUM, rad_coa_client_conf, message_authenticator, "message-authenticator", demands,
+                   "required", ADIT_OPT_RELOAD,
+                   "Whether requests must carry a Message-Authenticator."),
+    ADIT_OPT_END
+};
+
+static const struct adit_opt coa_opts[] = {
+    ADIT_OPT(ADDR, rad_coa_conf, listen, "listen", NULL, ADIT_OPT_RELOAD,
+             "Address and UDP port, 3799, that requests come to; without it there are none."),
+    ADIT_OPT_SUB(rad_coa_conf, clients, "clients", rad_coa_client_conf, coa_client_opts,
+                 ADIT_OPT_ARRAY | ADIT_OPT_RELOAD, "Who may send them."),
+    ADIT_OPT_NUM(MSEC, rad_coa_conf, window_ms, "window", "5m", 0, 86400000, ADIT_OPT_RELOAD,
+                 "How far the Event-Timestamp of a request may be off; 0: it may be missing."),
+    ADIT_OPT_END
+};
+
 static const struct adit_opt auth_opts[] = {
     SERVERS_ROWS(rad_auth_conf),
     ADIT_OPT_SUB(rad_auth_conf, nas, "nas", rad_nas_conf, nas_opts, ADIT_OPT_RELOAD,
                  "What servers are told of us."),
+    ADIT_OPT_SUB(rad_auth_conf, coa, "coa", rad_coa_conf, coa_opts, ADIT_OPT_RELOAD,
+                 "Servers that may change and end sessions (RFC 5176)."),
     ADIT_OPT(STR, rad_auth_conf, domains, "domains", NULL, ADIT_OPT_ARRAY | ADIT_OPT_RELOAD,
              "Domains whose users are asked for; users of others are left to the next "
              "authenticator. None: all of them."),
@@ -100,9 +126,9 @@ static const struct adit_opt acct_opts[] = {
     ADIT_OPT(STR, rad_acct_conf, like, "like", NULL, ADIT_OPT_RELOAD,
              "Without servers: the authenticator of type radius whose servers are told; by default "
              "the only one."),
-    ADIT_OPT_NUM(SIZE, rad_acct_conf, spool_size, "spool-size", "64M", 256 << 10, UINT64_C(1) << 40, 0,
-                 "Room on disk for records that no server has taken yet. When it is full, interim "
-                 "records go first, the oldest."),
+    ADIT_OPT_NUM(SIZE, rad_acct_conf, spool_size, "spool-size", "64M", 0, UINT64_C(1) << 40, 0,
+                 "Room on disk for records that no server has taken yet, 256k at least; 0: they are "
+                 "kept in memory alone. When it is full, interim records go first, the oldest."),
     ADIT_OPT_NUM(MSEC, rad_acct_conf, limit_ms, "limit", "30s", 100, 300000, ADIT_OPT_RELOAD,
                  "Time for one record, all servers together; then it waits for its next turn."),
     ADIT_OPT(BOOL, rad_acct_conf, on_off, "on-off", "yes", ADIT_OPT_RELOAD,
@@ -110,7 +136,7 @@ static const struct adit_opt acct_opts[] = {
     ADIT_OPT_END
 };
 
-static const struct adit_counter auth_counters[RAD_N_CLIENT + RAD_AUTH_COUNTERS] = {
+static const struct adit_counter auth_counters[RAD_N_AUTH_ALL] = {
 #define RAD_X(NAME, name, text) [RAD_N_##NAME] = { name, text },
     RAD_CLIENT_COUNTERS(RAD_X)
 #undef RAD_X
@@ -123,15 +149,18 @@ static const struct adit_counter auth_counters[RAD_N_CLIENT + RAD_AUTH_COUNTERS]
     [RAD_N_AUTH(USELESS)]    = { "useless-answers", "Answers that nothing could be done with." },
     [RAD_N_AUTH(BAD)]        = { "senseless-attributes", "Attributes whose value made no sense." },
     [RAD_N_AUTH(IGNORED)]    = { "ignored-attributes", "Attributes that are not honoured." },
+#define RAD_X(NAME, name, text) [RAD_N_COA + RAD_COA_##NAME] = { name, text },
+    RAD_COA_COUNTER_MAP(RAD_X)
+#undef RAD_X
 };
 
 static const struct adit_event *const auth_events[] = {
-    RAD_CLIENT_EVENTS, RAD_ATTR_EVENTS, RAD_AUTH_EVENTS, NULL
+    RAD_CLIENT_EVENTS, RAD_ATTR_EVENTS, RAD_AUTH_EVENTS, RAD_COA_EVENTS, NULL
 };
 
 static const struct adit_face faces[] = {
     { .kind = ADIT_KIND_AUTH, .conf_size = sizeof(struct rad_auth_conf), .name = "radius",
-      .opts = auth_opts, .counters = auth_counters, .counter_count = RAD_N_CLIENT + RAD_AUTH_COUNTERS,
+      .opts = auth_opts, .counters = auth_counters, .counter_count = RAD_N_AUTH_ALL,
       .events = auth_events, .life = &rad_auth_life, .vtable = &rad_auth_vtable },
     { .kind = ADIT_KIND_ACCOUNTING, .conf_size = sizeof(struct rad_acct_conf), .name = "radius",
       .opts = acct_opts, .counters = rad_acct_counters, .counter_count = RAD_N_ACCT,

@@ -594,6 +594,7 @@ static void destroy(struct adit_self *self)
     if (!me)
         return;
     rad_share_end(&me->share);
+    rad_coa_free(me->coa);
     rad_group_free(me->group);
     rad_dict_drop();
     free(me);
@@ -615,6 +616,8 @@ static int32_t create(struct adit_self *self)
     rc = rad_conf_nas(self, &c->nas);
     if (rc == 0 && !(me->group = rad_group_new(self, &c->servers, RAD_AUTH)))
         rc = ADIT_ECONF;        /* it has said why */
+    if (rc == 0 && !(me->coa = rad_coa_new(self, &c->coa, &c->nas, RAD_N_COA)))
+        rc = ADIT_ECONF;
     if (rc != 0) {
         destroy(self);
         return rc;
@@ -626,12 +629,18 @@ static int32_t create(struct adit_self *self)
 static int32_t start(struct adit_self *self)
 {
     struct rad_auth *me = self->instance;
-    return rad_group_start(me->group);
+    int32_t rc = rad_group_start(me->group);
+    if (rc == 0)
+        rc = rad_coa_start(me->coa);
+    me->running = rc == 0;
+    return rc;
 }
 
 static void stop(struct adit_self *self)
 {
     struct rad_auth *me = self->instance;
+    me->running = false;
+    rad_coa_stop(me->coa);
     rad_group_stop(me->group);
 }
 
@@ -640,11 +649,26 @@ static int32_t reload(struct adit_self *self, const void *conf)
     struct rad_auth *me = self->instance;
     const struct rad_auth_conf *c = conf;
     int32_t rc = rad_conf_nas(self, &c->nas);
+    if (rc != 0)
+        return rc;
+    struct rad_coa *fresh = rad_coa_new(self, &c->coa, &c->nas, RAD_N_COA);
+    if (!fresh)
+        return ADIT_ECONF;
+    /* One port is often that of both. */
+    rad_coa_stop(me->coa);
+    rc = me->running ? rad_coa_start(fresh) : 0;
     if (rc == 0)
         rc = rad_group_reload(me->group, &c->servers);
-    if (rc == 0)
-        rad_share_offer(&me->share, self, c);
-    return rc;
+    if (rc != 0) {
+        rad_coa_free(fresh);
+        if (me->running)
+            (void)rad_coa_start(me->coa);
+        return rc;
+    }
+    rad_coa_free(me->coa);
+    me->coa = fresh;
+    rad_share_offer(&me->share, self, c);
+    return 0;
 }
 
 static void status(struct adit_self *self, struct adit_report *r)
@@ -654,6 +678,9 @@ static void status(struct adit_self *self, struct adit_report *r)
     adit_report_put_u(h, r, "waiting", me->waiting);
     h->report->array(r, "servers");
     rad_group_report(me->group, r);
+    h->report->end(r);
+    h->report->object(r, "coa");
+    rad_coa_report(me->coa, r);
     h->report->end(r);
 }
 

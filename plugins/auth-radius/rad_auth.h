@@ -7,6 +7,7 @@
 #define RAD_AUTH_H
 
 #include "rad_client.h"
+#include "rad_coa.h"
 #include "rad_share.h"
 
 enum rad_auth_counter {
@@ -14,15 +15,19 @@ enum rad_auth_counter {
     RAD_AUTH_UNANSWERED, RAD_AUTH_USELESS, RAD_AUTH_BAD, RAD_AUTH_IGNORED,
     RAD_AUTH_COUNTERS
 };
-/* Their numbers in the face's table: the client's come first. */
+/* Their numbers in the face's table: the client's come first, CoA's last. */
 #define RAD_N_AUTH(which) (RAD_N_CLIENT + RAD_AUTH_##which)
+#define RAD_N_COA         (RAD_N_CLIENT + RAD_AUTH_COUNTERS)
+#define RAD_N_AUTH_ALL    (RAD_N_COA + RAD_COA_COUNTERS)
 
 struct rad_auth {
     struct adit_self *self;
     struct rad_group *group;
+    struct rad_coa *coa;
     struct rad_share share;
     struct adit_node queries;   /* struct query (rad_auth.c), being asked */
     uint32_t waiting;
+    bool running;               /* between start() and stop() */
 };
 
 extern const struct adit_life rad_auth_life;

@@ -770,11 +770,31 @@ START_TEST(reloaded)
 }
 END_TEST
 
+/* The CoA port goes with the configuration, and a port that stays is no conflict. */
+START_TEST(coa_port)
+{
+    static const char coa[] = "servers: [{ host: 10.0.1.1, secret: x }]\n"
+        "coa: { listen: \"10.0.0.1:3799\", clients: [{ network: 10.0.1.0/24, secret: y }] }\n";
+    const struct adit_addr at = fake_addr("10.0.0.1:3799");
+    start(coa);
+    ck_assert(fake_bound(ADIT_PROTO_UDP, &at));
+    ck_assert_int_eq(fake_reload(self, "servers: [{ host: 10.0.1.1, secret: x }]\n"
+        "coa: { listen: \"10.0.0.1:3799\", clients: [{ network: 10.0.2.0/24, secret: y }] }\n"), 0);
+    ck_assert(fake_bound(ADIT_PROTO_UDP, &at));
+    ck_assert_int_eq(fake_reload(self, "servers: [{ host: 10.0.1.1, secret: x }]\n"
+        "coa: { listen: \"10.0.0.1:3799\" }\n"), ADIT_ECONF);
+    ck_assert(fake_bound(ADIT_PROTO_UDP, &at));
+    ck_assert_int_eq(fake_reload(self, "servers: [{ host: 10.0.1.1, secret: x }]\n"), 0);
+    ck_assert(!fake_bound(ADIT_PROTO_UDP, &at));
+    end();
+}
+END_TEST
+
 static Suite *suite(void)
 {
     const TTest *const tests[] = { pap, pap_of_any_length, chap, mschapv1, mschapv2, mppe_and_ipsec,
         mschap_errors, change_of_password, eap, keys, useless_answers, forged_answers, silence,
-        cancelled, domains_and_names, too_many, wrong_configurations, reloaded, NULL };
+        cancelled, domains_and_names, too_many, wrong_configurations, reloaded, coa_port, NULL };
     return unit_suite("auth_radius", tests);
 }
 
