@@ -447,9 +447,10 @@ static int serve(const struct inst_plan *plan, const struct filters_plan *filter
     const struct ses_conf *s = ses_conf_get();
     dp_recover(me.state_dir);
     struct dp_cfg dp = { .tun = n->interface, .mtu = s->mtu, .address = s->server_address,
-                         .forward = n->forward, .proxy_arp = n->proxy_arp,
+                         .address6 = s->server_address6, .forward = n->forward, .proxy_arp = n->proxy_arp,
                          .state_dir = me.state_dir, .offload = n->offload };
     dp.address.prefix = 32;
+    dp.address6.prefix = 128;
     if (dp_open(&dp)) {
         ctl_close();
         return EXIT_FAILURE;

@@ -176,6 +176,7 @@ static void ses_free(struct ses *s)
     ppp_free(s->ppp);
     loop_timer_free(s->ppp_timer);
     loop_timer_free(s->watch_timer);
+    loop_timer_free(s->advertise_timer);
     plug_attr_api.free(s->attrs);
     plug_attr_api.free(s->leased);
     bytes_wipe(s, sizeof *s);
@@ -285,6 +286,8 @@ static void on_event(void *u, const struct ppp_event *ev)
             ses_climb(s, PH_UP);
             ses_net_enter(s);
         }
+        if (s->phase == PH_UP && ev->proto == PPP_IPV6)
+            ses_net6_up(s);
         break;
     case PPP_EV_DOWN:
         if (s->refused_cause)

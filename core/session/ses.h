@@ -33,7 +33,7 @@ struct ses_conf {
     struct adit_array dns, wins;        /* struct adit_addr */
     struct adit_array routes;           /* struct adit_addr: told to clients that ask (DHCPINFORM) */
     const char *dns_domain;
-    struct adit_addr server_address;
+    struct adit_addr server_address, server_address6;
     uint32_t ipv6;
     uint32_t stateful;
     uint32_t half_open, half_open_per_address;

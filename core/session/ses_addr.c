@@ -20,7 +20,7 @@ static bool has_value(const struct adit_attrs *a, uint32_t id, const struct adit
     return false;
 }
 
-/* The first two of: the session's own (account, profile, pool), then the server's. */
+/* The first two IPv4 addresses of: the session's own (account, profile, pool), then the server's. */
 static void two_of(struct ses *s, uint32_t id, const struct adit_array *server,
                    struct adit_addr out[2])
 {
@@ -28,11 +28,12 @@ static void two_of(struct ses *s, uint32_t id, const struct adit_array *server,
     const struct adit_addr *a;
     memset(out, 0, 2 * sizeof out[0]);
     for (uint32_t i = 0; n < 2 && (a = ses_address(s, id, i)); i++)
-        out[n++] = *a;
+        if (a->family == ADIT_AF_IPV4)
+            out[n++] = *a;
     for (uint32_t i = 0; n < 2 && i < server->count; i++) {
         const struct adit_addr *of_server = (const struct adit_addr *)
             (const void *)((const char *)server->items + i * server->stride);
-        if (n == 0 || !adit_same_host(&out[0], of_server))
+        if (of_server->family == ADIT_AF_IPV4 && (n == 0 || !adit_same_host(&out[0], of_server)))
             out[n++] = *of_server;
     }
 }

@@ -9,7 +9,10 @@
 #include "loop/loop.h"
 #include "ppp/ppp.h"
 #include "session/inform.h"
+#include "session/inner6.h"
 #include "session/ses.h"
+
+#define SES_REPLY_MAX (INFORM_MAX > INNER6_MAX ? INFORM_MAX : INNER6_MAX)
 
 enum phase { PH_IDLE, PH_LINK, PH_AUTH, PH_POLICY, PH_ADDR, PH_UP, PH_COUNT };
 
@@ -90,9 +93,12 @@ struct ses {
 
     /* the rung UP */
     struct dp_port *port;
-    struct adit_node informed;  /* an answer to DHCPINFORM waits */
-    size_t inform_len;
-    uint8_t inform[ADIT_ROOM + INFORM_MAX + ADIT_ROOM];
+    struct adit_node replying;  /* a datagram of our own waits: an answer, an advertisement */
+    uint16_t reply_proto;
+    uint32_t reply_len;
+    uint8_t reply[ADIT_ROOM + SES_REPLY_MAX + ADIT_ROOM];
+    struct loop_timer *advertise_timer; /* NULL: no IPv6 */
+    uint32_t advertised;
     uint32_t mtu;
     bool accounted;
     uint64_t since_wall, since_ms, up_wall, up_ms;
@@ -147,6 +153,18 @@ void ses_net_count(struct ses *s);              /* counters of now into its attr
 void ses_net_limits(struct ses *s);             /* its limits changed: they count from now on */
 void ses_net_version(struct ses *s);            /* the client said what it is */
 void ses_net_rx(struct ses *s, uint16_t proto, struct adit_frame **v, uint32_t n);  /* DATA PATH */
+/* A datagram of ours to the client: written into the room, sent at the round's end,
+ * since none may be sent from inside a receive. NULL: one waits already. */
+uint8_t *ses_reply_room(struct ses *s);
+void ses_reply(struct ses *s, uint16_t proto, size_t len);
+
+/* up, IPv6 (ses_net6.c) */
+bool ses_net6_wanted(const struct ses *s);      /* the session has IPv6 networks */
+uint32_t ses_net6_attach(const struct ses *s, struct dp_attach *at, struct adit_addr *routes, uint32_t n,
+                         uint32_t room);        /* adds them; the number of routes */
+void ses_net6_up(struct ses *s);                /* IPV6CP and the port may both be there now */
+void ses_net6_down(struct ses *s);
+bool ses_net6_answer(struct ses *s, const struct adit_frame *f);        /* DATA PATH: it was for us */
 
 /* filters and rates (ses_guard.c) */
 struct dp_guard;

@@ -25,26 +25,36 @@ static void on_tx(void *u, uint16_t proto, struct adit_frame **v, uint32_t n)
 
 static const struct dp_ops ops = { on_tx };
 
-/* ---- DHCPINFORM (W18) -------------------------------------------------------- */
+/* ---- datagrams of our own ------------------------------------------------------ */
 
-/* Answers wait for the round's end: a packet may not be sent from inside a receive. */
-static struct adit_node informed = { &informed, &informed };
+static struct adit_node replies = { &replies, &replies };
 
-static void send_answers(void *u)
+static void send_replies(void *u)
 {
     (void)u;
-    ADIT_LIST_EACH(n, &informed) {
-        struct ses *s = ADIT_OF(n, struct ses, informed);
-        struct adit_frame f = adit_frame_of(s->inform, sizeof s->inform, ADIT_ROOM, s->inform_len);
+    ADIT_LIST_EACH(n, &replies) {
+        struct ses *s = ADIT_OF(n, struct ses, replying);
+        struct adit_frame f = adit_frame_of(s->reply, sizeof s->reply, ADIT_ROOM, s->reply_len);
         struct adit_frame *v[] = { &f };
         adit_list_del(n);
         if (s->port && !s->finished)
-            ppp_tx(s->ppp, PPP_IP, v, 1);
+            ppp_tx(s->ppp, s->reply_proto, v, 1);
     }
 }
 
-static struct loop_idle at_round_end = { .run = send_answers };
+static struct loop_idle at_round_end = { .run = send_replies };
 
+uint8_t *ses_reply_room(struct ses *s) { return s->replying.next ? NULL : s->reply + ADIT_ROOM; }
+
+void ses_reply(struct ses *s, uint16_t proto, size_t len)
+{
+    s->reply_proto = proto;
+    s->reply_len = (uint32_t)len;
+    adit_list_add(&replies, &s->replying);
+    loop_at_round_end(&at_round_end);
+}
+
+/* DHCPINFORM (W18) */
 static bool inform(struct ses *s, const struct adit_frame *f)
 {
     const struct ses_conf *c = ses_conf_get();
@@ -63,26 +73,26 @@ static bool inform(struct ses *s, const struct adit_frame *f)
     for (uint32_t i = 0; i < c->routes.count && facts.route_count < 32; i++)
         memcpy(&routes[facts.route_count++], (const char *)c->routes.items + i * c->routes.stride,
                sizeof routes[0]);
-    if (s->informed.next)
+    uint8_t *room = ses_reply_room(s);
+    if (!room)
         return true;            /* the answer to an earlier one is on its way */
-    s->inform_len = inform_answer(f->data, f->len, &facts, s->inform + ADIT_ROOM, INFORM_MAX);
-    if (!s->inform_len)
-        return false;
-    adit_list_add(&informed, &s->informed);
-    loop_at_round_end(&at_round_end);
-    return true;
+    size_t len = inform_answer(f->data, f->len, &facts, room, SES_REPLY_MAX);
+    if (len)
+        ses_reply(s, PPP_IP, len);
+    return len != 0;
 }
 
-/* DATA PATH: datagrams of the client; its DHCPINFORM is taken out, the rest goes on. */
+/* DATA PATH: datagrams of the client; what it asks of us is taken out, the rest goes on. */
 void ses_net_rx(struct ses *s, uint16_t proto, struct adit_frame **v, uint32_t n)
 {
     uint32_t kept = 0;
-    if (proto == PPP_IP) {
-        for (uint32_t i = 0; i < n; i++)
-            if (!inform_is(v[i]->data, v[i]->len) || !inform(s, v[i]))
-                v[kept++] = v[i];
-        n = kept;
+    for (uint32_t i = 0; i < n; i++) {
+        bool ours = proto == PPP_IPV6 ? ses_net6_answer(s, v[i]) :
+                                        inform_is(v[i]->data, v[i]->len) && inform(s, v[i]);
+        if (!ours)
+            v[kept++] = v[i];
     }
+    n = kept;
     if (n)
         dp_rx(s->port, proto, v, n);
 }
@@ -209,6 +219,7 @@ void ses_net_enter(struct ses *s)
         routes[n++] = *a;
     struct dp_attach at = { .address = s->address, .routes = routes, .route_count = n,
                             .mtu = s->mtu, .who = s->id };
+    at.route_count = ses_net6_attach(s, &at, routes, n, sizeof routes / sizeof routes[0]);
     int rc = dp_attach(&at, &ops, s, &s->port);
     if (rc) {
         ses_drop(s, rc == ADIT_EEXIST ? ADIT_CAUSE_ADDRESS_TAKEN : ADIT_CAUSE_RESOURCE, NULL);
@@ -234,6 +245,7 @@ void ses_net_enter(struct ses *s)
     account(s, BEGIN);
     s->accounted = true;
     watch(s);
+    ses_net6_up(s);
 }
 
 void ses_net_leave(struct ses *s)
@@ -254,7 +266,8 @@ void ses_net_leave(struct ses *s)
     ses_index_up(s, false);
     dp_detach(s->port);
     s->port = NULL;
-    adit_list_del(&s->informed);
+    adit_list_del(&s->replying);
+    ses_net6_down(s);
     if (s->watch_timer)
         loop_timer_stop(s->watch_timer);
 }

@@ -462,15 +462,17 @@ static void peer_tx(void *u, struct adit_frame **v, uint32_t n)
 
 static void peer_data(void *u, uint16_t proto, struct adit_frame **v, uint32_t n)
 {
-    (void)u;
-    (void)proto;
-    (void)v;
-    (void)n;
+    struct caller *c = u;
+    for (uint32_t i = 0; proto == PPP_IPV6 && i < n && v[i]->len <= sizeof c->heard; i++) {
+        memcpy(c->heard, v[i]->data, v[i]->len);
+        c->heard_len = v[i]->len;
+        c->heard_count++;
+    }
 }
 
 static void peer_event(void *u, const struct ppp_event *ev)
 {
-    static const struct ppp_net net = { .encryption = ADIT_ENC_NONE, .ipv4 = 1, .want_dns = 1 };
+    const struct ppp_net net = { .encryption = ADIT_ENC_NONE, .ipv4 = 1, .ipv6 = rig.ipv6, .want_dns = 1 };
     struct caller *c = u;
     struct ppp_info i;
     switch (ev->type) {
@@ -478,6 +480,8 @@ static void peer_event(void *u, const struct ppp_event *ev)
         ppp_net_start(c->ppp, &net);
         break;
     case PPP_EV_NET_UP:
+        if (ev->proto != PPP_IP)
+            break;
         ppp_info(c->ppp, &i);
         c->address = i.our;
         c->up = true;

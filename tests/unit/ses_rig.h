@@ -62,6 +62,8 @@ struct caller {
     bool deaf;                  /* takes nothing that comes */
     bool slow_hangup;           /* hung_up is all that happens; rig_hang_up() ends the call */
     struct adit_addr address;
+    uint8_t heard[1500];        /* the last IPv6 datagram that came, and how many did */
+    uint32_t heard_len, heard_count;
 };
 
 extern struct rig {
@@ -73,6 +75,7 @@ extern struct rig {
     struct dp_port *last_port;
     struct stub *tunnel, *auth, *policy, *pool;         /* of rig_house() */
     bool rude;                  /* tunnels end without link->down() for their calls */
+    bool ipv6;                  /* callers want IPv6, too */
     bool at_once;               /* tunnels call link->down() from inside hangup() */
 } rig;
 

@@ -1339,6 +1339,56 @@ START_TEST(methods_have_one_name)
 }
 END_TEST
 
+/* ---- IPv6 inside ------------------------------------------------------------------- */
+
+START_TEST(S9_a_session_with_ipv6_networks_hears_of_them)
+{
+    const struct adit_value prefix = { ADIT_TYPE_ADDR, 0, { .addr = { .family = ADIT_AF_IPV6, .prefix = 64,
+                                       .ip = { 0x20, 1, 0xd, 0xb8, 0, 1 } } } },
+        delegated = { ADIT_TYPE_ADDR, 0, { .addr = { .family = ADIT_AF_IPV6, .prefix = 56,
+                      .ip = { 0x20, 1, 0xd, 0xb8, 1 } } } };
+    rig_house("ppp: { auth: [pap], ipv6: yes, mtu: 1400, dns: [\"10.0.0.53\", \"2001:db8::53\"] }");
+    rig.ipv6 = true;
+    rig.auth->attrs = plug_attr_api.make();
+    plug_attr_api.put(rig.auth->attrs, ADIT_ATTR_IPV6_PREFIX, &prefix);
+    plug_attr_api.put(rig.auth->attrs, ADIT_ATTR_DELEGATED_PREFIX, &delegated);
+    struct caller *c = rig_call(rig.tunnel, "anna", 1);
+    rig_run(100);
+    ck_assert(c->up);
+    ck_assert_uint_eq(rig.attached.address6.prefix, 64);
+    ck_assert_uint_eq(rig.attached.route_count, 1);
+    ck_assert_uint_eq(c->heard_count, 1);
+    ck_assert_uint_eq(c->heard[40], 134);       /* a router advertisement */
+    ck_assert_ptr_nonnull(memmem(c->heard, c->heard_len, prefix.v.addr.ip, 16));
+    ck_assert_ptr_nonnull(memmem(c->heard, c->heard_len, "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x53", 16));
+    rig_run(40000);
+    ck_assert_uint_eq(c->heard_count, 3);
+    rig_run(1800000);
+    ck_assert_uint_eq(c->heard_count, 6);
+
+    /* a router solicitation is answered, and goes no further */
+    uint8_t rs[4 + 48] = { 0xff, 3, 0, 0x57, 0x60, 0, 0, 0, 0, 8, 58, 255, 0xfe, 0x80, [27] = 9,
+                           0xff, 2, [43] = 2, 0x85, 0, 0x7d, 0x2e };
+    rig_inject(c, rs, sizeof rs);
+    rig_run(10);
+    ck_assert_uint_eq(c->heard_count, 7);
+    rig_close();
+}
+END_TEST
+
+START_TEST(S9_a_session_without_networks_hears_nothing)
+{
+    rig_house("ppp: { auth: [pap], ipv6: yes }");
+    rig.ipv6 = true;
+    struct caller *c = rig_call(rig.tunnel, "anna", 1);
+    rig_run(60000);
+    ck_assert(c->up);
+    ck_assert_uint_eq(c->heard_count, 0);
+    ck_assert_uint_eq(rig.attached.address6.family, ADIT_AF_NONE);
+    rig_close();
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = unit_suite("ses", (const TTest *const[]){
@@ -1358,7 +1408,8 @@ static Suite *suite(void)
         nothing_is_hung_up_from_inside_a_receive, a_slow_hangup_keeps_the_port,
         closing_waits_for_everybody_but_not_for_ever, interim_reports_come_in_between,
         a_peer_may_begin_the_network_anew, filters_and_rates_come_with_the_login,
-        the_ring_keeps_the_last_failures, sessions_are_found, methods_have_one_name, NULL });
+        the_ring_keeps_the_last_failures, sessions_are_found, methods_have_one_name,
+        S9_a_session_with_ipv6_networks_hears_of_them, S9_a_session_without_networks_hears_nothing, NULL });
     TCase *tc = tcase_create("refusals");
     tcase_add_loop_test(tc, each_refusal_has_its_cause, 0, REFUSALS);
     tcase_add_loop_test(tc, a_tunnel_taken_away_takes_its_sessions, 0, 2);
