@@ -774,19 +774,21 @@ static char *spool_dir(struct adit_self *self)
     return dir;
 }
 
-/* Other servers: what is in flight is asked of them, once more. When there are none
- * the old ones are gone all the same: their options are. */
+/* The servers as they are configured now. */
 static int32_t regroup(struct acct *a)
 {
     const struct rad_servers_conf *s = servers(a);
-    struct rad_group *g = s ? rad_group_new(a->self, s, RAD_ACCT) : NULL;
-    int32_t rc = g ? rad_group_start(g) : s ? adit_fail(a->self, ADIT_ENOMEM, "out of memory") : 0;
-    if (rc) {
-        rad_group_free(g);
-        g = NULL;
+    int32_t rc = 0;
+    if (s && a->group) {
+        rc = rad_group_reload(a->group, s);
+    } else if (s) {
+        a->group = rad_group_new(a->self, s, RAD_ACCT);
+        rc = a->group ? rad_group_start(a->group) : ADIT_ECONF;
     }
-    rad_group_free(a->group);
-    a->group = g;
+    if (!s || (rc && !a->running)) {
+        rad_group_free(a->group);
+        a->group = NULL;
+    }
     if (a->outage)
         wake(a, a->retry_at = now_ms(a));
     pump(a);
@@ -894,12 +896,10 @@ static int32_t reload(struct adit_self *self, const void *conf)
         return rc;
     a->conf = conf;
     if (!a->running)
-        return 0;
+        return 0;               /* start() looks */
     rc = servers(a) ? regroup(a) : adit_fail(self, ADIT_ECONF, "servers: none are given any more");
-    if (rc) {
+    if (rc)
         a->conf = old;
-        (void)regroup(a);
-    }
     return rc;
 }
 
@@ -932,7 +932,7 @@ static int32_t create(struct adit_self *self)
         return adit_fail(self, ADIT_ECONF, "spool-size: less than %u KB has no room for what one moment may "
                          "bring; 0 keeps records in memory alone", SPOOL_MIN >> 10);
     struct acct *a = calloc(1, sizeof *a);
-    if (!a || rad_dict_hold() != 0) {
+    if (!a || rad_dict_hold()) {        /* nas.send speaks its language */
         free(a);
         return adit_fail(self, ADIT_ENOMEM, "out of memory");
     }
@@ -947,12 +947,9 @@ static int32_t create(struct adit_self *self)
     a->disk_timer = self->host->loop->timer_new(self, on_disk_timer, a);
     bool keeps = conf->spool_size && ADIT_HAS(self->host, state_dir);
     a->dir = keeps ? spool_dir(self) : NULL;
-    int32_t rc = 0;
-    if (!a->timer || !a->disk_timer || (!a->dir && keeps))
-        rc = adit_fail(self, ADIT_ENOMEM, "out of memory");
-    if (rc == 0)
-        rc = rad_conf_nas(self, &conf->nas);
-    if (rc != 0)
+    int32_t rc = a->timer && a->disk_timer && (a->dir || !keeps)
+        ? rad_conf_nas(self, &conf->nas) : adit_fail(self, ADIT_ENOMEM, "out of memory");
+    if (rc)
         destroy(self);
     return rc;
 }
