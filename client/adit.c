@@ -30,6 +30,7 @@ static const struct command {
     { "pools", cmd_pools, "address pools: size, leased, free" },
     { "plugins", cmd_plugins, "plugin files, faces, instances, last errors" },
     { "ipsec", cmd_ipsec, "IPsec peers and associations; rekey, drop, export-wireshark" },
+    { "radius", cmd_radius, "RADIUS servers: how they are, counters, test" },
     { "log", cmd_log, "what happened; --follow" },
     { "reload", cmd_reload, "read the configuration again; sessions stay" },
     { "stop", cmd_stop, "end all sessions and the daemon" },

@@ -27,6 +27,7 @@ int cmd_filters(int argc, char **argv);
 int cmd_pools(int argc, char **argv);
 int cmd_plugins(int argc, char **argv);
 int cmd_ipsec(int argc, char **argv);
+int cmd_radius(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 int cmd_reload(int argc, char **argv);
 int cmd_stop(int argc, char **argv);

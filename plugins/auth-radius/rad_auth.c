@@ -15,6 +15,7 @@
 #include <strings.h>
 #include "rad_attr.h"
 #include "rad_dict.h"
+#include "rad_show.h"
 
 /* RFC 3579 section 2.4: what an EAP packet may take on its way to the user. It fits
  * every MRU that clients ask for. */
@@ -393,9 +394,9 @@ static void answer(struct adit_self *self, adit_request req, uint32_t verdict, u
     self->host->request->done(self, req, 0, &a);
 }
 
-static bool carries(const struct query *x, uint32_t type)
+static bool carries(const struct rad_out *o, uint32_t type)
 {
-    struct rd r = rd_of(x->attrs, x->len);
+    struct rd r = rd_of(o->bytes + RAD_HEAD, o->len - RAD_HEAD);
     while (rd_left(&r)) {
         uint8_t t = rd_u8(&r), n = rd_u8(&r);
         if (t == type)
@@ -403,6 +404,15 @@ static bool carries(const struct query *x, uint32_t type)
         rd_skip(&r, n < 2 ? rd_left(&r) : n - 2u);
     }
     return false;
+}
+
+/* Known only when it is written: which of our addresses this server sees. */
+void rad_auth_put_our(struct rad_out *o)
+{
+    if (o->our.family == ADIT_AF_IPV4 && !carries(o, RAD_NAS_IP_ADDRESS))
+        rad_put(o, RAD_NAS_IP_ADDRESS, o->our.ip, 4);
+    else if (o->our.family == ADIT_AF_IPV6 && !carries(o, RAD_NAS_IPV6_ADDRESS))
+        rad_put(o, RAD_NAS_IPV6_ADDRESS, o->our.ip, 16);
 }
 
 static void write_query(void *u, struct rad_out *o)
@@ -417,11 +427,7 @@ static void write_query(void *u, struct rad_out *o)
         if (v)
             rad_put(o, type, v, n - 2u);
     }
-    /* known only now: which of our addresses this server sees */
-    if (o->our.family == ADIT_AF_IPV4 && !carries(x, RAD_NAS_IP_ADDRESS))
-        rad_put(o, RAD_NAS_IP_ADDRESS, o->our.ip, 4);
-    else if (o->our.family == ADIT_AF_IPV6 && !carries(x, RAD_NAS_IPV6_ADDRESS))
-        rad_put(o, RAD_NAS_IPV6_ADDRESS, o->our.ip, 16);
+    rad_auth_put_our(o);
 }
 
 static void unanswered(struct query *x, enum rad_end end)
@@ -618,6 +624,7 @@ static int32_t create(struct adit_self *self)
         rc = ADIT_ECONF;        /* it has said why */
     if (rc == 0 && !(me->coa = rad_coa_new(self, &c->coa, &c->nas, RAD_N_COA)))
         rc = ADIT_ECONF;
+    rc = rc ? rc : rad_show_verbs(self);
     if (rc != 0) {
         destroy(self);
         return rc;

@@ -40,6 +40,8 @@ extern const struct adit_event rad_ev_useless, rad_ev_busy, rad_ev_unanswered;
  * missing or does not fit, or RADIUS has no form for the method. */
 bool rad_auth_put(const struct adit_host *h, struct rad_out *o, const char *user,
                   const struct adit_auth_query *q);
+/* The last in a request: NAS-IP-Address or NAS-IPv6-Address, unless it is there already. */
+void rad_auth_put_our(struct rad_out *o);
 /* What an answer means. `attrs` is the caller's, freshly made; the keys in it are
  * secrets: wipe the whole. */
 struct rad_judged {
