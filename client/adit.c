@@ -22,6 +22,8 @@ static const struct command {
     { "ports", cmd_ports, "each port, its state and its user; set their number" },
     { "sessions", cmd_sessions, "sessions: list, show, drop, --failed" },
     { "drop", cmd_drop, "end sessions" },
+    { "lockouts", cmd_lockouts, "accounts and addresses that failed too often" },
+    { "unlock", cmd_unlock, "unlock an account or an address" },
     { "user", cmd_user, "local accounts: add, passwd, set, del, list, show" },
     { "users", cmd_users, "all local accounts" },
     { "policies", cmd_policies, "all policies, in order" },

@@ -21,6 +21,8 @@ int cmd_status(int argc, char **argv);
 int cmd_ports(int argc, char **argv);
 int cmd_sessions(int argc, char **argv);
 int cmd_drop(int argc, char **argv);
+int cmd_lockouts(int argc, char **argv);
+int cmd_unlock(int argc, char **argv);
 int cmd_policies(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
 int cmd_filters(int argc, char **argv);

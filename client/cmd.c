@@ -149,6 +149,35 @@ int cmd_drop(int argc, char **argv)
     return 0;
 }
 
+/* ---- lock-out ------------------------------------------------------------------------ */
+
+int cmd_lockouts(int argc, char **argv)
+{
+    static const struct column cols[] = {
+        { "WHAT", "what", SHOW_TEXT },   { "NAME", "name", SHOW_TEXT },
+        { "STATE", "state", SHOW_TEXT }, { "FAILURES", "failures", SHOW_NUMBER },
+        { "SINCE", "since", SHOW_TEXT }, { "LEFT", "left_ms", SHOW_MS },
+        { "PEER", "peer", SHOW_TEXT },   { NULL, NULL, SHOW_TEXT },
+    };
+    bool all = argc == 2 && !strcmp(argv[1], "--all");
+    if (argc > 2 || (argc == 2 && !all))
+        return misuse("usage: adit lockouts [--all]\n");
+    return table_take(ask_take("lockouts", json_pack("{s:b}", "all", all)), cols,
+                      "Nobody is locked out.");
+}
+
+int cmd_unlock(int argc, char **argv)
+{
+    if (argc != 2 || argv[1][0] == '-')
+        return misuse("usage: adit unlock NAME|ADDRESS\n");
+    json_t *o = ask_take("unlock", json_pack("{s:s}", "name", argv[1]));
+    if (!o || adit_options.json)
+        return json_take(o);
+    printf("%s is unlocked\n", argv[1]);
+    json_decref(o);
+    return 0;
+}
+
 /* ---- policies ------------------------------------------------------------------------- */
 
 /* A report of a plugin, as an indented outline: its shape is the plugin's. */

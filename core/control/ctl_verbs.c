@@ -173,7 +173,7 @@ static void ports_of(json_t *list, const struct ses_tunnel *t)
         json_array_append_new(list, o);
     }
     ports_free(list, &i, at, i.ports);
-    if (!i.ports && !n)
+    if (!i.ports)
         json_array_append_new(list, port_json(i.name, "off", json_string(i.name)));
     free(used);
 }
@@ -391,6 +391,47 @@ static void verb_filters(struct ctl_call *c, json_t *args)
     }
     json_decref(list);
     ctl_error(c, ADIT_ENOENT, "no filter is named '%s'; 'adit filters' lists them", name);
+}
+
+/* ---- lock-out ------------------------------------------------------------------------- */
+
+struct lockout_list {
+    json_t *list;
+    bool all;
+};
+
+static void lockout_add(void *u, const struct ses_lockout *l)
+{
+    struct lockout_list *x = u;
+    if (!l->left_ms && !x->all)
+        return;
+    json_t *o = json_object();
+    set(o, "what", text_of(l->what));
+    set(o, "name", text_of(l->name));
+    set(o, "state", text_of(l->left_ms ? "locked" : "counting"));
+    set(o, "failures", num(l->failures));
+    set(o, "since", when(l->since_wall));
+    set(o, "left_ms", num(l->left_ms));
+    set(o, "peer", addr_of(&l->peer, true));
+    json_array_append_new(x->list, o);
+}
+
+static void verb_lockouts(struct ctl_call *c, json_t *args)
+{
+    struct lockout_list x = { json_array(), json_is_true(json_object_get(args, "all")) };
+    ses_lockouts(lockout_add, &x);
+    ctl_ok_take(c, x.list);
+}
+
+static void verb_unlock(struct ctl_call *c, json_t *args)
+{
+    const char *name = str_arg(args, "name");
+    uint32_t n = name ? ses_unlock(name) : 0;
+    if (!n)
+        ctl_error(c, ADIT_ENOENT, "'%s' is not locked out; 'adit lockouts' lists who is",
+                  name ? name : "");
+    else
+        ctl_ok_take(c, json_pack("{s:o}", "unlocked", num(n)));
 }
 
 /* ---- what plugins report ------------------------------------------------------------------ */
@@ -747,6 +788,8 @@ void ctl_verbs_open(const struct ctl_daemon *d)
     ctl_verb("sessions.show", verb_session_show, "id", "One session.");
     ctl_verb("sessions.failed", verb_failures, "", "The last failed attempts, with remedies.");
     ctl_verb("drop", verb_drop, "id | user | all", "Ends sessions.");
+    ctl_verb("lockouts", verb_lockouts, "all", "Accounts and addresses that failed too often.");
+    ctl_verb("unlock", verb_unlock, "name", "Unlocks an account or an address.");
     ctl_verb("policies", verb_policies, "", "All policies, in order.");
     ctl_verb("policy.explain", verb_policy_explain, "attributes by name",
              "Which policy would decide, and why.");

@@ -382,6 +382,11 @@ static int32_t link_open(struct adit_self *self, const struct adit_link_info *gi
                         "Too many calls of this address are waiting to authenticate "
                         "(ppp.half-open-per-address).");
 
+    uint32_t cause;
+    const char *why = i.role == ADIT_ROLE_ANSWER ? ses_lock_call(&i.peer, &cause) : NULL;
+    if (why)
+        return shut_out(self, &i, cause, ADIT_EDENIED, why);
+
     struct ses *s = calloc(1, sizeof *s);
     struct adit_attrs *attrs = plug_attr_api.make();
     if (s)

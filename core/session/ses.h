@@ -20,6 +20,15 @@ extern const struct adit_link_api ses_link_api;         /* what tunnels call */
 extern const struct adit_session_api ses_session_api;   /* what managers of sessions call */
 extern const struct adit_lease_api ses_lease_api;       /* what pools call */
 
+/* ppp.lockout: after so many failures within a time, for a time. */
+#define SES_LOCK_ACCOUNT 0x1u
+#define SES_LOCK_ADDRESS 0x2u
+struct ses_lock_conf {
+    uint32_t failures;          /* 0: never */
+    uint32_t per;               /* SES_LOCK_* */
+    uint64_t within_ms, for_ms;
+};
+
 /* Section `ppp:` - what every link is offered. */
 struct ses_conf {
     uint32_t auth;              /* ADIT_AUTH_* */
@@ -37,6 +46,8 @@ struct ses_conf {
     uint32_t ipv6;
     uint32_t stateful;
     uint32_t half_open, half_open_per_address;
+    uint32_t calls, calls_per_address;  /* in a second; 0: any number */
+    struct ses_lock_conf lockout;
     const char *name;           /* ours in challenges */
     const char *tls_certificate, *tls_key, *tls_ca;
 };
@@ -111,6 +122,17 @@ struct ses_failure {
     struct adit_addr peer;
 };
 const struct ses_failure *ses_failure(uint32_t nth);    /* NULL: no more */
+
+/* Accounts and addresses that failed: locked, or on the way to it. */
+struct ses_lockout {
+    const char *what;           /* "account" "address" */
+    const char *name;
+    struct adit_addr peer;      /* who failed last */
+    uint32_t failures;
+    uint64_t since_wall, left_ms;       /* left 0: not locked yet */
+};
+void ses_lockouts(void (*each)(void *u, const struct ses_lockout *l), void *u);
+uint32_t ses_unlock(const char *name);          /* an account or an address; how many were unlocked */
 
 struct ses_total {
     uint64_t logins, refused;

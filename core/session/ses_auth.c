@@ -164,7 +164,16 @@ void ses_auth_query(struct ses *s, const struct adit_auth_query *q)
         return;
     }
     s->query->q.attrs = s->attrs;
-    ask_auth(s, NULL);
+    if (ses_lock_is(s))         /* nobody is asked, whether there is such an account or not */
+        refuse(s, ADIT_CAUSE_LOCKED_OUT, NULL);
+    else
+        ask_auth(s, NULL);
+}
+
+static void rejected(struct ses *s, uint32_t cause)
+{
+    ses_lock_failed(s, cause);
+    refuse(s, cause, NULL);
 }
 
 static void auth_done(void *u, int32_t status, const void *answer)
@@ -179,6 +188,7 @@ static void auth_done(void *u, int32_t status, const void *answer)
         snprintf(s->message, sizeof s->message, "%s", a->message);
     switch (verdict) {
     case ADIT_VERDICT_ACCEPT:
+        ses_lock_passed(s);
         ses_climb(s, PH_POLICY);
         s->answer = *a;
         s->answer.attrs = NULL;
@@ -202,7 +212,7 @@ static void auth_done(void *u, int32_t status, const void *answer)
         ppp_auth_answer(s->ppp, a);
         break;
     case ADIT_VERDICT_REJECT:
-        refuse(s, a->cause ? a->cause : ADIT_CAUSE_AUTH_FAILED, NULL);
+        rejected(s, a->cause ? a->cause : ADIT_CAUSE_AUTH_FAILED);
         break;
     case ADIT_VERDICT_ERROR:
         s->chain_cause = ADIT_CAUSE_AUTH_UNAVAILABLE;
@@ -231,7 +241,7 @@ static void ask_auth(struct ses *s, struct plug_inst *after)
         PLUG_CALL(i, "check", vt->check(plug_self(i), req, &s->query->q));
         return;
     }
-    refuse(s, s->chain_cause, NULL);
+    rejected(s, s->chain_cause);
 }
 
 /* ---- the chain of policies ------------------------------------------------------------------ */

@@ -128,6 +128,14 @@ struct ses *ses_index_find(uint64_t number);            /* one that is up; NULL:
 void ses_index_account(const char *account, void (*each)(struct ses *s, void *u), void *u);
 bool ses_live(const struct ses *s);                     /* up, and not on its way down */
 
+/* lock-out (ses_lock.c) */
+/* Why a call of this address is not taken; NULL: it is. */
+const char *ses_lock_call(const struct adit_addr *peer, uint32_t *cause);
+bool ses_lock_is(struct ses *s);                        /* its account or address is locked out */
+void ses_lock_failed(struct ses *s, uint32_t cause);    /* an authenticator refused */
+void ses_lock_passed(struct ses *s);                    /* and accepted */
+void ses_lock_conf(const struct ses_conf *c);           /* settings changed */
+
 /* ports (ses_port.c) */
 bool ses_port_take(struct ses *s);                      /* the lowest number that is free; false: no memory */
 void ses_port_give(struct ses *s);

@@ -15,9 +15,21 @@ ADIT_EVENT(ev_ports, "session.ports", ADIT_LOG_NOTICE,
 static const struct adit_word auth_words[] = { ADIT_AUTH_WORDS, { NULL, 0, 0 } };
 static const struct adit_word enc_words[] = { ADIT_ENC_WORDS, { NULL, 0, 0 } };
 
+static const struct adit_word per_words[] = {
+    { "account", SES_LOCK_ACCOUNT, 0 }, { "address", SES_LOCK_ADDRESS, 0 }, { NULL, 0, 0 },
+};
+
 #define R ADIT_OPT_RELOAD
 #define A (ADIT_OPT_RELOAD | ADIT_OPT_ARRAY)
 // clang-format off
+static const struct adit_opt lock_opts[] = {
+    ADIT_OPT(U32, ses_lock_conf, failures, "failures", "0", R, "Wrong passwords after which it is locked out; 0: never."),
+    ADIT_OPT(MSEC, ses_lock_conf, within_ms, "within", "10m", R, "The time from the first failure on in which they count."),
+    ADIT_OPT(MSEC, ses_lock_conf, for_ms, "for", "15m", R, "How long it is locked out."),
+    ADIT_OPT_WORDS(FLAGS, ses_lock_conf, per, "per", per_words, "[account, address]", R, "Whose failures are counted: of each account, of each client address."),
+    ADIT_OPT_END
+};
+
 const struct adit_opt ses_opts[] = {
     ADIT_OPT_WORDS(FLAGS, ses_conf, auth, "auth", auth_words, "[mschapv2]", R, "Authentication methods that clients may use."),
     ADIT_OPT_NUM(U32, ses_conf, mru, "mru", "1400", 128, 16384, R, "The largest PPP datagram that we ask clients to send, bytes."),
@@ -37,6 +49,9 @@ const struct adit_opt ses_opts[] = {
     ADIT_OPT(BOOL, ses_conf, stateful, "mppe-stateful", "no", R, "Agree to stateful MPPE, which loses data with every lost packet."),
     ADIT_OPT_NUM(U32, ses_conf, half_open, "half-open", "1024", 0, 0, R, "Calls that may wait for authentication at once; 0: any number."),
     ADIT_OPT_NUM(U32, ses_conf, half_open_per_address, "half-open-per-address", "32", 0, 0, R, "The same, of one client address."),
+    ADIT_OPT(U32, ses_conf, calls, "calls-per-second", "0", R, "Calls that are taken in a second; 0: any number."),
+    ADIT_OPT(U32, ses_conf, calls_per_address, "calls-per-second-per-address", "0", R, "The same, of one client address."),
+    ADIT_OPT_SUB(ses_conf, lockout, "lockout", ses_lock_conf, lock_opts, R, "Who failed too often is refused for a while."),
     ADIT_OPT(STR, ses_conf, name, "name", "adit", R, "Our name in CHAP challenges."),
     ADIT_OPT(FILE, ses_conf, tls_certificate, "tls-certificate", NULL, R, "Certificate chain (PEM) for EAP-TLS."),
     ADIT_OPT(FILE, ses_conf, tls_key, "tls-key", NULL, R, "Private key (PEM) for EAP-TLS."),
@@ -83,6 +98,7 @@ int32_t ses_conf_read(const struct conf_node *ppp, const struct conf_err *err)
     conf_mem_free(conf_mem);
     conf = fresh;
     conf_mem = mem;
+    ses_lock_conf(&conf);
     return 0;
 }
 

@@ -65,6 +65,7 @@ static const char *const requests[] = {
     "{\"verb\": \"reload\"}",
     "{\"verb\": \"stop\"}",
     "{\"verb\": \"ports\"}",
+    "{\"verb\": \"lockouts\", \"args\": {\"all\": true}}",
     "{\"verb\": \"ports.set\", \"args\": {\"tunnel\": \"t\", \"ports\": 9}}",
     "{\"verb\": \"sessions\"}",
     "{\"verb\": \"sessions.show\", \"args\": {\"id\": \"1\"}}",
@@ -129,6 +130,8 @@ START_TEST(what_is_wrong_is_told)
     fails("{\"verb\": \"ports.set\", \"args\": {\"tunnel\": \"t\", \"ports\": -1}}", "ADIT_EINVAL", "from 0");
     fails("{\"verb\": \"ports.set\", \"args\": {\"tunnel\": \"t\", \"ports\": 1e9}}", "ADIT_EINVAL", "from 0");
     fails("{\"verb\": \"ports.set\", \"args\": {\"tunnel\": \"u\", \"ports\": 1}}", "ADIT_ENOENT", "named 'u'");
+    fails("{\"verb\": \"unlock\", \"args\": {\"name\": \"anna\"}}", "ADIT_ENOENT", "is not locked out");
+    fails("{\"verb\": \"unlock\"}", "ADIT_ENOENT", "is not locked out");
     fails("{\"verb\": \"policy.explain\", \"args\": {\"nonsense\": 1}}", "ADIT_EINVAL", "'nonsense'");
     ck_assert_uint_eq(ctl_rig_stops, 0);
     leave();

@@ -2,6 +2,7 @@
  * what comes too late, and the way down. */
 #include <stdio.h>
 #include <string.h>
+#include "log/log.h"
 #include "ses_rig.h"
 #include "session/ses_int.h"
 #include "datapath/dp_guard.h"
@@ -808,6 +809,213 @@ START_TEST(interim_reports_come_in_between)
 }
 END_TEST
 
+/* ---- lock-out (A7) ---- */
+
+#define LOCK PAP ", lockout: { failures: 3, within: 10m, for: 15m"
+
+/* One call; whether it came up, and with what it ended otherwise. */
+static uint32_t try(const char *user, uint8_t host)
+{
+    struct caller *c = rig_call(t, user, host);
+    rig_run(1000);
+    if (c->up) {
+        rig_quit(c);
+        rig_run(1000);
+        return ADIT_CAUSE_NONE;
+    }
+    rig_run(10000);
+    uint32_t cause = ses_failure(0)->cause;
+    rig_clear();
+    return cause;
+}
+
+static uint32_t listed, left_s;
+
+static void count_one(void *u, const struct ses_lockout *one)
+{
+    (void)u;
+    listed++;
+    if (one->left_ms)
+        left_s = (uint32_t)(one->left_ms / 1000);
+}
+
+static uint32_t lockouts(void)
+{
+    listed = left_s = 0;
+    ses_lockouts(count_one, NULL);
+    return listed;
+}
+
+START_TEST(A7_an_account_is_locked_out)
+{
+    house(LOCK ", per: [account] } }");
+    a->verdict = ADIT_VERDICT_REJECT;
+    a->cause = ADIT_CAUSE_AUTH_FAILED;
+    ck_assert_uint_eq(try("anna", 1), ADIT_CAUSE_AUTH_FAILED);
+    ck_assert_uint_eq(try("CORP\\Anna", 2), ADIT_CAUSE_AUTH_FAILED);     /* the same one */
+    /* a right password starts the count again */
+    a->verdict = ADIT_VERDICT_ACCEPT;
+    ck_assert_uint_eq(try("anna", 3), ADIT_CAUSE_NONE);
+    a->verdict = ADIT_VERDICT_REJECT;
+    for (uint8_t i = 0; i < 3; i++)
+        ck_assert_uint_eq(try("anna", i), ADIT_CAUSE_AUTH_FAILED);
+    uint32_t asked = a->asked;
+    a->verdict = ADIT_VERDICT_ACCEPT;
+    ck_assert_uint_eq(try("anna@corp", 9), ADIT_CAUSE_LOCKED_OUT);      /* from anywhere */
+    ck_assert_uint_eq(a->asked, asked);         /* nobody was asked */
+    ck_assert_uint_eq(try("bert", 1), ADIT_CAUSE_NONE);
+    ck_assert_uint_eq(lockouts(), 1);
+    ck_assert_uint_gt(left_s, 800);
+    /* attempts meanwhile make it no longer */
+    rig_run(14 * 60 * 1000);
+    ck_assert_uint_eq(try("anna", 1), ADIT_CAUSE_LOCKED_OUT);
+    rig_run(60 * 1000);
+    ck_assert_uint_eq(try("anna", 1), ADIT_CAUSE_NONE);
+    ck_assert_uint_eq(lockouts(), 0);
+    rig_close();
+}
+END_TEST
+
+/* A lock-out does not tell whether there is such an account. */
+START_TEST(A7_a_name_that_nobody_has_is_locked_out_like_others)
+{
+    house(LOCK ", per: [account] } }");
+    for (int known = 0; known < 2; known++) {
+        const char *name = known ? "anna" : "nobody";
+        a->verdict = known ? ADIT_VERDICT_REJECT : ADIT_VERDICT_NEXT;
+        a->cause = known ? ADIT_CAUSE_AUTH_FAILED : 0;
+        for (uint8_t i = 0; i < 3; i++)
+            ck_assert_uint_eq(try(name, i), known ? ADIT_CAUSE_AUTH_FAILED : ADIT_CAUSE_UNKNOWN_USER);
+        ck_assert_uint_eq(try(name, 4), ADIT_CAUSE_LOCKED_OUT);
+        ck_assert_uint_eq(try(name, 5), ADIT_CAUSE_LOCKED_OUT);
+    }
+    ck_assert_uint_eq(lockouts(), 2);
+    rig_close();
+}
+END_TEST
+
+START_TEST(A7_an_address_is_locked_out_before_ppp)
+{
+    char name[16];
+    house(LOCK ", per: [address] } }");
+    a->verdict = ADIT_VERDICT_REJECT;
+    a->cause = ADIT_CAUSE_AUTH_FAILED;
+    for (int i = 0; i < 3; i++) {
+        snprintf(name, sizeof name, "user%d", i);
+        ck_assert_uint_eq(try(name, 7), ADIT_CAUSE_AUTH_FAILED);
+        if (i == 1) {                           /* one's own account does not help */
+            a->verdict = ADIT_VERDICT_ACCEPT;
+            ck_assert_uint_eq(try("mallory", 7), ADIT_CAUSE_NONE);
+            a->verdict = ADIT_VERDICT_REJECT;
+        }
+    }
+    struct caller *c = rig_call(t, "anna", 7);
+    ck_assert_int_eq(c->refused, ADIT_EDENIED);
+    ck_assert_uint_eq(ses_failure(0)->cause, ADIT_CAUSE_LOCKED_OUT);
+    a->verdict = ADIT_VERDICT_ACCEPT;
+    ck_assert_uint_eq(try("anna", 8), ADIT_CAUSE_NONE);
+    ck_assert_uint_eq(ses_unlock("192.0.2.8"), 0);
+    ck_assert_uint_eq(ses_unlock("192.0.2.7"), 1);
+    ck_assert_uint_eq(ses_unlock("192.0.2.7"), 0);
+    ck_assert_uint_eq(try("anna", 7), ADIT_CAUSE_NONE);
+    /* other refusals are no failures */
+    a->verdict = ADIT_VERDICT_REJECT;
+    a->cause = ADIT_CAUSE_PASSWORD_EXPIRED;
+    for (int i = 0; i < 5; i++)
+        try("anna", 7);
+    p->grant = 0;
+    a->verdict = ADIT_VERDICT_ACCEPT;
+    for (int i = 0; i < 5; i++)
+        ck_assert_uint_eq(try("anna", 7), ADIT_CAUSE_POLICY_DENIED);
+    ck_assert_uint_eq(lockouts(), 0);
+    rig_close();
+}
+END_TEST
+
+START_TEST(A7_failures_count_within_a_time_and_settings_change)
+{
+    house(LOCK " } }");
+    a->verdict = ADIT_VERDICT_REJECT;
+    a->cause = ADIT_CAUSE_AUTH_FAILED;
+    try("anna", 1);
+    try("anna", 2);
+    rig_run(10 * 60 * 1000);
+    ck_assert_uint_eq(lockouts(), 0);           /* too long ago */
+    for (uint8_t i = 0; i < 3; i++)
+        ck_assert_uint_eq(try("anna", i), ADIT_CAUSE_AUTH_FAILED);
+    ck_assert_uint_eq(try("anna", 4), ADIT_CAUSE_LOCKED_OUT);
+    ck_assert_uint_eq(lockouts(), 4);           /* the account; addresses that count */
+    ck_assert_uint_eq(ses_unlock("CORP\\ANNA"), 1);
+    ck_assert_uint_eq(try("anna", 4), ADIT_CAUSE_AUTH_FAILED);
+    ck_assert_int_eq(rig_conf(PLAIN), 0);       /* off: forgotten */
+    ck_assert_uint_eq(lockouts(), 0);
+    for (uint8_t i = 0; i < 9; i++)
+        ck_assert_uint_eq(try("anna", 1), ADIT_CAUSE_AUTH_FAILED);
+    rig_close();
+}
+END_TEST
+
+START_TEST(A7_calls_per_second)
+{
+    house(PAP ", calls-per-second: 5, calls-per-second-per-address: 2 }");
+    a->silent = true;
+    ck_assert_int_eq(rig_call(t, "anna", 1)->refused, 0);
+    ck_assert_int_eq(rig_call(t, "anna", 1)->refused, 0);
+    ck_assert_int_eq(rig_call(t, "anna", 1)->refused, ADIT_EDENIED);
+    ck_assert_uint_eq(ses_failure(0)->cause, ADIT_CAUSE_RESOURCE);
+    for (uint8_t i = 2; i < 5; i++)
+        ck_assert_int_eq(rig_call(t, "anna", i)->refused, 0);
+    ck_assert_int_eq(rig_call(t, "anna", 9)->refused, ADIT_EDENIED);
+    rig_clear();
+    rig_run(1000);
+    ck_assert_int_eq(rig_call(t, "anna", 1)->refused, 0);
+    rig_run(500);
+    ck_assert_int_eq(rig_call(t, "anna", 1)->refused, 0);
+    ck_assert_int_eq(rig_call(t, "anna", 1)->refused, 0);
+    ck_assert_int_eq(rig_call(t, "anna", 1)->refused, ADIT_EDENIED);
+    rig_close();
+}
+END_TEST
+
+/* 100,000 invented names and sources cost a bounded amount of memory, and whoever
+ * is locked out stays so. */
+START_TEST(A7_invented_names_and_sources_are_forgotten)
+{
+    static struct ses s;
+    static struct adit_self self = { .name = "t" };
+    house(LOCK " } }");
+    log_level(0);
+    a->verdict = ADIT_VERDICT_REJECT;
+    a->cause = ADIT_CAUSE_AUTH_FAILED;
+    for (uint8_t i = 0; i < 4; i++)
+        try("anna", 200);
+    for (uint32_t i = 0; i < 100000; i++) {
+        snprintf(s.account, sizeof s.account, "name%u", i);
+        s.self = &self;
+        s.peer = (struct adit_addr){ .family = ADIT_AF_IPV4, .prefix = 32,
+                                     .ip = { 10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i } };
+        ses_lock_failed(&s, ADIT_CAUSE_UNKNOWN_USER);
+    }
+    ck_assert_uint_eq(lockouts(), 2 * 32768);
+    ck_assert_uint_gt(left_s, 0);
+    ck_assert_uint_eq(ses_unlock("anna") + ses_unlock("192.0.2.200"), 2);
+    /* IPv6: whoever has one address of a network has them all */
+    for (uint8_t i = 0; i < 3; i++) {
+        s.peer = (struct adit_addr){ .family = ADIT_AF_IPV6, .prefix = 128,
+                                     .ip = { 0x20, 1, 0xd, 0xb8, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, i } };
+        ses_lock_failed(&s, ADIT_CAUSE_UNKNOWN_USER);
+    }
+    uint32_t cause;
+    s.peer.ip[15] = 99;
+    ck_assert_ptr_nonnull(ses_lock_call(&s.peer, &cause));
+    s.peer.ip[7] = 3;
+    ck_assert_ptr_null(ses_lock_call(&s.peer, &cause));
+    ck_assert_int_eq(rig_conf(PLAIN), 0);
+    ck_assert_uint_eq(lockouts(), 0);
+    rig_close();
+}
+END_TEST
+
 /* ---- from outside ---- */
 
 static const struct adit_session_api *S = &ses_session_api;
@@ -1402,6 +1610,9 @@ static Suite *suite(void)
         the_session_limit_counts_logins_under_way, M9_the_same_user_takes_its_address_over,
         M9_the_pool_hears_of_it_too, the_nearer_setting_wins, a_reload_leaves_sessions_up,
         a_peer_that_begins_anew_may_be_somebody_else, the_session_timeout_ends_it,
+        A7_an_account_is_locked_out, A7_a_name_that_nobody_has_is_locked_out_like_others,
+        A7_an_address_is_locked_out_before_ppp, A7_failures_count_within_a_time_and_settings_change,
+        A7_calls_per_second, A7_invented_names_and_sources_are_forgotten,
         sessions_are_found_from_outside, values_change_in_a_running_session, leases_change_and_are_lost,
         the_idle_timeout_counts_from_the_last_packet, one_that_falls_silent_is_noticed,
         one_that_says_nothing_is_let_go, accounting_begins_and_ends_in_pairs,
