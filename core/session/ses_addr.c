@@ -153,7 +153,7 @@ static void pool_done(void *u, int32_t status, const void *answer)
                          status == ADIT_EEXIST ? ADIT_CAUSE_ADDRESS_TAKEN :
                                                  ADIT_CAUSE_POOL_EXHAUSTED;
     else if (status != ADIT_ENOENT && s->chain_cause == ADIT_CAUSE_NO_POOL)
-        s->chain_cause = ADIT_CAUSE_AUTH_UNAVAILABLE;
+        s->chain_cause = a && a->cause ? a->cause : ADIT_CAUSE_AUTH_UNAVAILABLE;
     ask_pool(s, s->asking);
 }
 
