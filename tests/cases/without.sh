@@ -3,6 +3,13 @@
 # the daemon runs with each plugin's file taken away, and lacks that feature alone.
 . "$(dirname "$0")/lib.sh"
 conf --psk not-so-short-a-key || exit 1
+mkdir "$work/conf/conf.d"
+cat >"$work/conf/conf.d/second.yaml" <<'END'
+pools:
+  - type: dhcp
+    interface: out
+    timeout: 1s
+END
 mkdir "$work/away"
 for so in "$work"/plugins/*.so; do
     name=$(basename "$so" .so)
@@ -18,7 +25,7 @@ for so in "$work"/plugins/*.so; do
     t "without $name it serves" start
     t "without $name it is degraded and says why" json 'j["state"]=="degraded" and any("no plugin offers" in w for w in j["why"])' status
     case $name in
-    tunnel-pptp|ipsec-ike) t "without $name clear L2TP is served" load --sessions 2 --ping 1 ;;
+    tunnel-pptp|ipsec-ike|pool-dhcp) t "without $name clear L2TP is served" load --sessions 2 --ping 1 ;;
     *) t "without $name nobody gets in" eval '! load --sessions 1' ;;
     esac
     t "without $name --check says so" eval '! srv "$top_builddir/aditd" --check --config "$work/conf/aditd.yaml" 2>"$work/err"; grep -q "no plugin offers" "$work/err"'
