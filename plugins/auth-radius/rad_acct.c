@@ -522,26 +522,30 @@ static void written(struct acct *a, struct rec *r, const struct rad_batch *b, ui
 }
 
 /* Takes what was read into the window. */
-static void refill(struct acct *a, struct rad_batch *b)
+static void refill(struct acct *a, const struct rad_batch *b)
 {
+    a->more = b->more;
     for (uint32_t i = 0; i < b->gots; i++) {
-        struct rad_stored *s = &b->got[i];
-        if (s->seq > a->through)
-            a->through = s->seq;
-        if (known(a, s->seq))
-            continue;
-        struct rec *r = rec_new(a, s->bytes, s->len);
-        if (!r) {
+        const struct rad_stored *s = &b->got[i];
+        struct rad_record_info info;
+        struct rec *r = NULL;
+        if (known(a, s->seq)) {
+            ;
+        } else if (!rad_record_read(s->bytes, s->len, &info)) {
             /* Whole, and no record of ours: somebody wrote into the file. */
             adit_event(a->self, &ev_damaged, ADIT_KV_U("records", 1), ADIT_KV_S("directory", a->dir));
             done_add(a, s->seq);
-            continue;
+        } else if ((r = rec_new(a, s->bytes, s->len))) {
+            r->disk = KEPT;
+            r->seq = s->seq;
+            window_add(a, r);
+        } else {
+            a->more = true;     /* out of memory: it is read again */
+            return;
         }
-        r->disk = KEPT;
-        r->seq = s->seq;
-        window_add(a, r);
+        if (s->seq > a->through)
+            a->through = s->seq;
     }
-    a->more = b->more;
 }
 
 /* Nothing on disk stands between the window and what was made since: it moves up. */

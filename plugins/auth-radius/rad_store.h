@@ -22,7 +22,7 @@ struct rad_store;
 struct rad_stored {             /* a record that was read */
     uint64_t seq;
     uint32_t rank, len;
-    uint8_t *bytes;             /* freed with the batch, unless it is taken (and set NULL) */
+    uint8_t *bytes;             /* freed with the batch */
 };
 
 /* What is to be done, in this order: records written and marked done, others read. */
