@@ -47,6 +47,8 @@ static const char usage[] =
     "  --allow --deny --policy the dial-in property: always, never, as the policies decide\n"
     "  --group NAME            a group; repeatable, --group '' for none\n"
     "  --address A             a fixed address, '' for none\n"
+    "  --ipv6-prefix NETWORK   the IPv6 network of the user's link, '' for none\n"
+    "  --delegated-prefix NETWORK  what the user's router may delegate (DHCPv6), '' for none\n"
     "  --route NETWORK         a network behind the user; repeatable, '' for none\n"
     "  --expires DATE          the last day (2026-12-31), or '2026-12-31 18:00', or '' for never\n"
     "  --session-limit N       sessions at once, 0 for any number\n"
@@ -70,8 +72,8 @@ struct args {
     const char *groups[LIST];
     struct adit_addr routes[LIST];
     uint32_t group_count, route_count;
-    bool have_groups, have_routes, have_address, have_limit;
-    struct adit_addr address;
+    bool have_groups, have_routes, have_address, have_limit, have_prefix6, have_delegated;
+    struct adit_addr address, ipv6_prefix, delegated_prefix;
     const char *expires, *comment;
     uint32_t limit;
     bool password_stdin, no_password, json;
@@ -96,7 +98,7 @@ static int misuse(void)
 /* ---- arguments ------------------------------------------------------------------------- */
 
 enum opt {
-    O_ALLOW = 256, O_DENY, O_POLICY, O_GROUP, O_ADDRESS, O_ROUTE, O_EXPIRES, O_LIMIT, O_DISABLED,
+    O_ALLOW = 256, O_DENY, O_POLICY, O_GROUP, O_ADDRESS, O_PREFIX6, O_DELEGATED, O_ROUTE, O_EXPIRES, O_LIMIT, O_DISABLED,
     O_ENABLED, O_MUST, O_NO_MUST, O_COMMENT, O_CLEAR, O_NO_CLEAR, O_STDIN, O_NO_PASSWORD, O_CONFIG,
     O_FILE, O_JSON, O_HELP
 };
@@ -105,6 +107,7 @@ static const struct option options[] = {
     { "allow", 0, NULL, O_ALLOW },           { "deny", 0, NULL, O_DENY },
     { "policy", 0, NULL, O_POLICY },         { "group", 1, NULL, O_GROUP },
     { "address", 1, NULL, O_ADDRESS },       { "route", 1, NULL, O_ROUTE },
+    { "ipv6-prefix", 1, NULL, O_PREFIX6 },   { "delegated-prefix", 1, NULL, O_DELEGATED },
     { "expires", 1, NULL, O_EXPIRES },       { "session-limit", 1, NULL, O_LIMIT },
     { "disabled", 0, NULL, O_DISABLED },     { "enabled", 0, NULL, O_ENABLED },
     { "must-change", 0, NULL, O_MUST },      { "no-must-change", 0, NULL, O_NO_MUST },
@@ -151,6 +154,16 @@ static int address_of(struct args *a, const char *text)
     return 0;
 }
 
+static int network6_of(const char *option, const char *text, struct adit_addr *net, bool *have)
+{
+    *have = true;
+    memset(net, 0, sizeof *net);
+    if (text[0] && (conf_parse_prefix(text, net) != 0 || net->family != ADIT_AF_IPV6))
+        return complain("--%s: '%s' is not an IPv6 network like 2001:db8:1::/64 (its host part is zero)",
+                        option, text);
+    return 0;
+}
+
 static int expires_of(struct args *a, const char *text)
 {
     uint64_t s;
@@ -187,6 +200,12 @@ static int args_parse(int argc, char **argv, struct args *a)
         case O_POLICY:      a->dialin = ADIT_DIALIN_POLICY; break;
         case O_GROUP:       rc = group_add(a, optarg); break;
         case O_ADDRESS:     rc = address_of(a, optarg); break;
+        case O_PREFIX6:
+            rc = network6_of("ipv6-prefix", optarg, &a->ipv6_prefix, &a->have_prefix6);
+            break;
+        case O_DELEGATED:
+            rc = network6_of("delegated-prefix", optarg, &a->delegated_prefix, &a->have_delegated);
+            break;
         case O_ROUTE:       rc = route_add(a, optarg); break;
         case O_EXPIRES:     rc = expires_of(a, optarg); break;
         case O_LIMIT:       rc = limit_of(a, optarg); break;
@@ -467,6 +486,10 @@ static json_t *user_json(const struct user *u)
     json_object_set_new(o, "groups", groups);
     json_object_set_new(o, "address", u->address.family == ADIT_AF_NONE ? json_null() :
                                       json_string(addr_text_host(&u->address, text)));
+    json_object_set_new(o, "ipv6_prefix", u->ipv6_prefix.family == ADIT_AF_NONE ? json_null() :
+                                          json_string(addr_text(&u->ipv6_prefix, text)));
+    json_object_set_new(o, "delegated_prefix", u->delegated_prefix.family == ADIT_AF_NONE ? json_null() :
+                                               json_string(addr_text(&u->delegated_prefix, text)));
     json_object_set_new(o, "routes", routes);
     json_object_set_new(o, "expires", text_json(u->expires));
     json_object_set_new(o, "session_limit", json_integer(u->session_limit));
@@ -552,6 +575,10 @@ static int user_print(const struct user *u)
     line_print("groups", join(u->groups, u->group_count, text, sizeof text));
     if (u->address.family != ADIT_AF_NONE)
         line_print("address", addr_text_host(&u->address, address));
+    if (u->ipv6_prefix.family != ADIT_AF_NONE)
+        line_print("IPv6 prefix", addr_text(&u->ipv6_prefix, address));
+    if (u->delegated_prefix.family != ADIT_AF_NONE)
+        line_print("delegated prefix", addr_text(&u->delegated_prefix, address));
     for (uint32_t i = 0; i < u->route_count; i++)
         line_print(i ? "" : "routes", addr_text(&u->routes[i], address));
     line_print("expires", u->expires);
@@ -617,6 +644,10 @@ static int settings_put(const struct args *a, struct user *u)
         u->must_change = a->must_change;
     if (a->have_address)
         u->address = a->address;
+    if (a->have_prefix6)
+        u->ipv6_prefix = a->ipv6_prefix;
+    if (a->have_delegated)
+        u->delegated_prefix = a->delegated_prefix;
     if (a->have_limit)
         u->session_limit = a->limit;
     if (a->have_groups)

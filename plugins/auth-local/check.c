@@ -73,6 +73,10 @@ static struct adit_attrs *attrs_of(struct adit_self *self, const struct user *u)
         rc = adit_attr_put_str(h, a, ADIT_ATTR_GROUP, u->groups[i]);
     if (rc == 0 && u->address.family != ADIT_AF_NONE)
         rc = adit_attr_put_addr(h, a, ADIT_ATTR_ADDRESS, &u->address);
+    if (rc == 0 && u->ipv6_prefix.family != ADIT_AF_NONE)
+        rc = adit_attr_put_addr(h, a, ADIT_ATTR_IPV6_PREFIX, &u->ipv6_prefix);
+    if (rc == 0 && u->delegated_prefix.family != ADIT_AF_NONE)
+        rc = adit_attr_put_addr(h, a, ADIT_ATTR_DELEGATED_PREFIX, &u->delegated_prefix);
     for (uint32_t i = 0; rc == 0 && i < u->route_count; i++)
         rc = adit_attr_put_addr(h, a, ADIT_ATTR_ROUTE, &u->routes[i]);
     if (rc == 0 && u->expiry_s)

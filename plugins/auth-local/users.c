@@ -28,6 +28,8 @@ static const struct adit_opt row_opts[] = {
     ADIT_OPT_WORDS(ENUM, users_row, dialin, "dial-in", dialin_words, "deny", 0, "allow, deny, or policy: the policies decide."),
     ADIT_OPT(STR, users_row, groups, "groups", NULL, ADIT_OPT_ARRAY, "Groups, for conditions of policies."),
     ADIT_OPT(ADDR, users_row, address, "address", NULL, 0, "The user's fixed address."),
+    ADIT_OPT(PREFIX, users_row, ipv6_prefix, "ipv6-prefix", NULL, 0, "The IPv6 network of the user's link, 64 bits long as a rule."),
+    ADIT_OPT(PREFIX, users_row, delegated_prefix, "delegated-prefix", NULL, 0, "The IPv6 network that the user's router may delegate (DHCPv6)."),
     ADIT_OPT(PREFIX, users_row, routes, "routes", NULL, ADIT_OPT_ARRAY, "Networks behind the user."),
     ADIT_OPT(STR, users_row, expires, "expires", NULL, 0, "The last day of the account (2026-12-31), a time (2026-12-31 18:00), or seconds since 1970."),
     ADIT_OPT(U32, users_row, session_limit, "session-limit", NULL, 0, "Sessions at once; 0: no limit."),
@@ -404,11 +406,15 @@ static int32_t row_fill(const struct users_row *r, struct user *u, char err[USER
                      "'2026-12-31 18:00', or seconds since 1970", r->expires);
     if (r->address.family != ADIT_AF_NONE && r->address.family != ADIT_AF_IPV4)
         return wrong(err, r->name, "address: an IPv4 address is needed");
+    if (r->ipv6_prefix.family == ADIT_AF_IPV4 || r->delegated_prefix.family == ADIT_AF_IPV4)
+        return wrong(err, r->name, "ipv6-prefix and delegated-prefix: an IPv6 network is needed");
     if ((given(r->comment) && !user_text_ok(r->comment)) || (given(r->clear) && !user_text_ok(r->clear)))
         return wrong(err, r->name, "comment and clear must be without control characters");
     u->dialin = r->dialin;
     u->session_limit = r->session_limit;
     u->address = r->address;
+    u->ipv6_prefix = r->ipv6_prefix;
+    u->delegated_prefix = r->delegated_prefix;
     u->disabled = r->disabled != 0;
     u->must_change = r->must_change != 0;
     bool ok = user_str(&u->password_hash, r->password_hash) && user_str(&u->clear, r->clear) &&
@@ -565,6 +571,17 @@ static void put_addr(struct text *t, const struct adit_addr *a, bool net)
     }
 }
 
+static void put_network(struct text *t, const char *field, const struct adit_addr *net)
+{
+    if (net->family == ADIT_AF_NONE)
+        return;
+    put(t, "    ");
+    put(t, field);
+    put(t, ": \"");
+    put_addr(t, net, true);
+    put(t, "\"\n");
+}
+
 static void put_user(struct text *t, const struct user *u)
 {
     char s[48];
@@ -594,6 +611,8 @@ static void put_user(struct text *t, const struct user *u)
         put_addr(t, &u->address, false);
         put(t, "\"\n");
     }
+    put_network(t, "ipv6-prefix", &u->ipv6_prefix);
+    put_network(t, "delegated-prefix", &u->delegated_prefix);
     if (u->route_count) {
         put(t, "    routes: [");
         for (uint32_t i = 0; i < u->route_count; i++) {

@@ -32,6 +32,7 @@ struct users_row {
     uint32_t session_limit;
     struct adit_array groups;   /* const char * */
     struct adit_addr address;
+    struct adit_addr ipv6_prefix, delegated_prefix;
     struct adit_array routes;   /* struct adit_addr */
     const char *expires, *comment;
     uint32_t disabled, must_change;
@@ -55,6 +56,7 @@ struct user {
     char **groups;
     uint32_t group_count;
     struct adit_addr address;   /* family NONE: from a pool */
+    struct adit_addr ipv6_prefix, delegated_prefix;     /* family NONE: none */
     struct adit_addr *routes;
     uint32_t route_count;
     char *expires;              /* as it was written */

@@ -74,7 +74,8 @@ static void put_accounts(void)
     size_t n = (size_t)snprintf(text, sizeof text,
         "users:\n"
         "  - name: anna\n    dial-in: policy\n    groups: [staff, admins]\n    address: 10.9.0.5\n"
-        "    routes: [10.1.0.0/16]\n    expires: 2099-12-31\n    session-limit: 2\n"
+        "    routes: [10.1.0.0/16]\n    ipv6-prefix: 2001:db8:1::/64\n"
+        "    delegated-prefix: 2001:db8:100::/56\n    expires: 2099-12-31\n    session-limit: 2\n"
         "    nt-hash: \"%s\"\n    clear: secret-a\n", hex_nt("secret-a"));
     n += (size_t)snprintf(text + n, sizeof text - n, "  - name: bert\n    nt-hash: \"%s\"\n", hex_nt("secret-b"));
     n += (size_t)snprintf(text + n, sizeof text - n, "  - name: carl\n    password-hash: \"%s\"\n", strong("secret-c"));
@@ -191,6 +192,9 @@ START_TEST(every_method_of_an_account_with_everything)
     ck_assert_str_eq((const char *)h->attr->get(a->attrs, ADIT_ATTR_GROUP, 1)->v.p, "admins");
     ck_assert_str_eq(fake_addr_text(adit_attr_addr(h, a->attrs, ADIT_ATTR_ADDRESS, 0)), "10.9.0.5");
     ck_assert_str_eq(fake_addr_text(adit_attr_addr(h, a->attrs, ADIT_ATTR_ROUTE, 0)), "10.1.0.0/16");
+    ck_assert_str_eq(fake_addr_text(adit_attr_addr(h, a->attrs, ADIT_ATTR_IPV6_PREFIX, 0)), "2001:db8:1::/64");
+    ck_assert_str_eq(fake_addr_text(adit_attr_addr(h, a->attrs, ADIT_ATTR_DELEGATED_PREFIX, 0)),
+                     "2001:db8:100::/56");
     ck_assert_uint_eq(adit_attr_u(h, a->attrs, ADIT_ATTR_EXPIRY), 4102444800u);
     ck_assert_uint_eq(adit_attr_u(h, a->attrs, ADIT_ATTR_SESSION_LIMIT), 2);
 

@@ -158,6 +158,8 @@ START_TEST(text_holds_everything_and_quotes_it)
           .routes = { (struct adit_addr[]){ { .family = ADIT_AF_IPV4, .prefix = 24, .ip = { 10, 1, 2, 0 } },
                                             { .family = ADIT_AF_IPV6, .prefix = 32, .ip = { 0x20, 1, 0xd, 0xb8 } } },
                       2, sizeof(struct adit_addr) },
+          .ipv6_prefix = { .family = ADIT_AF_IPV6, .prefix = 64, .ip = { 0x20, 1, 0xd, 0xb8, 0, 1 } },
+          .delegated_prefix = { .family = ADIT_AF_IPV6, .prefix = 56, .ip = { 0x20, 1, 0xd, 0xb8, 1 } },
           .expires = "2026-12-31", .session_limit = 2, .disabled = 1, .must_change = 1,
           .comment = "no: [x] #y \xe2\x80\xa8" },
         { .name = "yes", .dialin = ADIT_DIALIN_POLICY });
@@ -174,6 +176,8 @@ START_TEST(text_holds_everything_and_quotes_it)
         "    clear: \"a\\\"b\\\\c\"\n"
         "    groups: [\"staff\", \"a, b\"]\n"
         "    address: \"10.9.0.5\"\n"
+        "    ipv6-prefix: \"2001:db8:1:0:0:0:0:0/64\"\n"
+        "    delegated-prefix: \"2001:db8:100:0:0:0:0:0/56\"\n"
         "    routes: [\"10.1.2.0/24\", \"2001:db8:0:0:0:0:0:0/32\"]\n"
         "    expires: \"2026-12-31\"\n"
         "    session-limit: 2\n"

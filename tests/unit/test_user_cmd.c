@@ -189,6 +189,7 @@ START_TEST(every_setting_goes_in_and_comes_out)
 {
     ck_assert_int_eq(run_in("geheim\r\n", "add anna --password-stdin --policy --group staff --group 'a b' "
                             "--address 10.9.0.5 --route 10.1.2.0/24 --route 10.1.3.0/24 "
+                            "--ipv6-prefix 2001:db8:1::/64 --delegated-prefix 2001:db8:100::/56 "
                             "--expires 2099-12-31 --session-limit 2 --disabled --must-change "
                             "--comment 'on: leave' --clear"), 0);
     ck_assert_int_eq(run("show ANNA --json"), 0);
@@ -200,6 +201,8 @@ START_TEST(every_setting_goes_in_and_comes_out)
     ck_assert_str_eq(json_string_value(json_array_get(json_object_get(o, "groups"), 1)), "a b");
     ck_assert_str_eq(json_string_value(json_object_get(o, "address")), "10.9.0.5");
     ck_assert_str_eq(json_string_value(json_array_get(json_object_get(o, "routes"), 1)), "10.1.3.0/24");
+    ck_assert_str_eq(json_string_value(json_object_get(o, "ipv6_prefix")), "2001:db8:1::/64");
+    ck_assert_str_eq(json_string_value(json_object_get(o, "delegated_prefix")), "2001:db8:100::/56");
     ck_assert_str_eq(json_string_value(json_object_get(o, "expires")), "2099-12-31");
     ck_assert_int_eq(json_integer_value(json_object_get(o, "session_limit")), 2);
     ck_assert(json_is_true(json_object_get(o, "disabled")));
@@ -212,9 +215,10 @@ START_TEST(every_setting_goes_in_and_comes_out)
     SAYS(yaml(), "clear: \"geheim\"");
 
     ck_assert_int_eq(run("set anna --allow --group '' --route '' --address '' --expires '' "
+                         "--ipv6-prefix '' --delegated-prefix '' "
                          "--session-limit 0 --enabled --no-must-change --comment '' --no-clear"), 0);
     SAYS(out, "anna: changed; may connect where a policy matches");
-    static const char *const gone[] = { "clear", "groups", "routes", "address:", "expires", "limit",
+    static const char *const gone[] = { "clear", "groups", "ipv6", "delegated", "routes", "address:", "expires", "limit",
                                         "disabled", "must-change", "comment: \"" };
     char *text = strstr(yaml(), "users:");
     for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
@@ -282,6 +286,8 @@ START_TEST(wrong_arguments_are_explained_and_change_nothing)
         { "add anna --address 10.9.0.300", 1, "--address: '10.9.0.300' is not an IPv4 address" },
         { "add anna --address ::1", 1, "IPv4" },
         { "add anna --route 10.1.2.3/24", 1, "its host part is zero" },
+        { "add anna --ipv6-prefix 10.1.2.0/24", 1, "is not an IPv6 network" },
+        { "add anna --delegated-prefix 2001:db8::1/56", 1, "its host part is zero" },
         { "add anna --expires tomorrow", 1, "'tomorrow' is not a date like 2026-12-31" },
         { "add anna --session-limit -1", 1, "is not a number" },
         { "add anna --session-limit 4294967296", 1, "is not a number" },
