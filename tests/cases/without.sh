@@ -15,7 +15,7 @@ for so in "$work"/plugins/*.so; do
     name=$(basename "$so" .so)
     mv "$so" "$work/away/"
     case $name in
-    auth-radius)                    # this configuration has none of its kind
+    auth-radius|history-sqlite)                    # this configuration has none of its kind
         t "without $name it serves" start
         t "without $name everybody gets in" load --sessions 1
         t "without $name it stops cleanly" stop
