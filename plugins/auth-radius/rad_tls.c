@@ -38,6 +38,7 @@ struct tls {
     bool shaking;               /* the handshake is not done yet */
     bool heard;                 /* something came after it */
     const char *broken;         /* noticed while sending: told from the timer */
+    char date[32];              /* of the certificate that is not valid now */
     struct adit_framer framer;
     uint8_t buf[RAD_MAX];
 };
@@ -66,9 +67,8 @@ static int no_password(char *buf, int size, int writing, void *u)
     return 0;                   /* OpenSSL would ask on the terminal */
 }
 
-static const char *ssl_reason(void)
+static const char *reason_of(unsigned long e)
 {
-    unsigned long e = ERR_peek_last_error();
     const char *text = ERR_reason_error_string(e);
     if (ERR_GET_LIB(e) == ERR_LIB_SYS)
         text = strerror(ERR_GET_REASON(e));
@@ -77,7 +77,7 @@ static const char *ssl_reason(void)
 
 static bool refuse(struct tls_conf *t, const char *setting, const char *file)
 {
-    const char *why = ssl_reason();
+    const char *why = reason_of(ERR_peek_error());      /* the first: what came of it follows */
     snprintf(t->why, sizeof t->why, "%s: %.160s: %.80s", setting, file ? file : "", why);
     return false;
 }
@@ -298,22 +298,31 @@ static void date_of(const ASN1_TIME *at, char out[32])
         snprintf(out, 32, "?");
 }
 
-/* Why the chain does not hold, and what helps. */
-static void verify_text(SSL *ssl, long code, char *out, size_t size)
+/* OpenSSL forgets a certificate that it refused; what people need of it is kept. */
+static int on_verify(int ok, X509_STORE_CTX *c)
 {
-    X509 *cert = SSL_get0_peer_certificate(ssl);
-    char date[32] = "?";
+    SSL *ssl = X509_STORE_CTX_get_ex_data(c, SSL_get_ex_data_X509_STORE_CTX_idx());
+    struct tls *t = ssl ? SSL_get_app_data(ssl) : NULL;
+    const X509 *cert = X509_STORE_CTX_get_current_cert(c);
+    int code = X509_STORE_CTX_get_error(c);
+    if (!ok && t && cert && code == X509_V_ERR_CERT_HAS_EXPIRED)
+        date_of(X509_get0_notAfter(cert), t->date);
+    if (!ok && t && cert && code == X509_V_ERR_CERT_NOT_YET_VALID)
+        date_of(X509_get0_notBefore(cert), t->date);
+    return ok;
+}
+
+/* Why the chain does not hold, and what helps. */
+static void verify_text(const struct tls *t, long code, char *out, size_t size)
+{
     switch (code) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
-        if (cert)
-            date_of(X509_get0_notAfter(cert), date);
         snprintf(out, size, "its certificate, or its authority's, has expired (%s): let the server have a new one",
-                 date);
+                 t->date);
         break;
     case X509_V_ERR_CERT_NOT_YET_VALID:
-        if (cert)
-            date_of(X509_get0_notBefore(cert), date);
-        snprintf(out, size, "its certificate is not valid before %s: are the clocks right?", date);
+        snprintf(out, size, "its certificate, or its authority's, is not valid before %s: are the clocks right?",
+                 t->date);
         break;
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
@@ -336,10 +345,10 @@ static void verify_text(SSL *ssl, long code, char *out, size_t size)
 static void fail_text(struct tls *t, char *out, size_t size)
 {
     long verify = SSL_get_verify_result(t->ssl);
-    const char *why = ssl_reason();
     unsigned long e = ERR_peek_last_error();
+    const char *why = reason_of(e);
     if (t->shaking && verify != X509_V_OK) {
-        verify_text(t->ssl, verify, out, size);
+        verify_text(t, verify, out, size);
     } else if (strstr(why, "protocol version")) {
         snprintf(out, size, "it speaks no TLS 1.2 or newer (%s)", why);
     } else if (strstr(why, "alert")) {
@@ -475,6 +484,8 @@ static void stream_up(void *u)
     }
     SSL_set_bio(t->ssl, t->in, t->out);
     SSL_set_connect_state(t->ssl);
+    SSL_set_app_data(t->ssl, t);
+    SSL_set_verify(t->ssl, SSL_VERIFY_PEER, on_verify);
     if (!is_ip(name))
         SSL_set_tlsext_host_name(t->ssl, name);
     host_of(s)->stream->addrs(t->stream, &our, &peer);
@@ -501,7 +512,8 @@ static void stream_gone(void *u, int32_t code)
         snprintf(why, sizeof why, "it closed the connection");
     else if (t->ssl)
         snprintf(why, sizeof why, "it closes the connection at once: does it know this host as a client, and "
-                 "does it want a certificate of us (tls-certificate)?");
+                 "%s?", t->lane->server->conf.tls_certificate ? "trust the authority of tls-certificate" :
+                 "want a certificate of us (tls-certificate, tls-key)");
     else
         snprintf(why, sizeof why, code == ADIT_ETIMEDOUT ? "connecting to port %u takes too long: is it "
                  "running, and does a firewall let us through?" : "no connection to port %u: is it running, and "
