@@ -21,6 +21,7 @@
 static const char usage[] =
     "usage: adit radius                       the servers, and how they are\n"
     "       adit radius counters              what was asked and answered\n"
+    "       adit radius accounting            records that wait, and what became of others\n"
     "       adit radius test USER [options]   ask whether a password is the user's\n"
     "\n"
     "  --password-file FILE  its first line is the password; else it is asked for, or\n"
@@ -89,6 +90,34 @@ static int show_counters(void)
     };
     json_t *list = instances();
     return list ? table_take(servers_take(list), cols, "No server.") : 1;
+}
+
+/* Accountants: what waits for a server. */
+static int show_accounting(void)
+{
+    static const struct column cols[] = {
+        { "INSTANCE", "instance", SHOW_TEXT }, { "SERVERS", "state", SHOW_TEXT },
+        { "WAITING", "waiting", SHOW_NUMBER }, { "OLDEST", "oldest_ms", SHOW_MS },
+        { "IN FLIGHT", "in_flight", SHOW_NUMBER }, { "SENT", "sent", SHOW_NUMBER },
+        { "DROPPED", "dropped", SHOW_NUMBER }, { "GIVEN UP", "given_up", SHOW_NUMBER },
+        { "BYTES", "spool_bytes", SHOW_NUMBER }, { "SPOOL", "spool", SHOW_TEXT },
+        { NULL, NULL, SHOW_TEXT },
+    };
+    json_t *list = instances(), *rows = json_array(), *o;
+    size_t i;
+    json_array_foreach (list, i, o) {
+        json_t *row = json_object_get(json_object_get(o, "status"), "records");
+        if (!row)
+            continue;
+        json_object_set(row, "instance", json_object_get(o, "name"));
+        json_array_append(rows, row);
+    }
+    if (!list) {
+        json_decref(rows);
+        return 1;
+    }
+    json_decref(list);
+    return table_take(rows, cols, "No accounting: add an entry of type radius to the section accounting.");
 }
 
 /* ---- test ------------------------------------------------------------------------------- */
@@ -237,6 +266,8 @@ int cmd_radius(int argc, char **argv)
         return show_servers();
     if (argc == 2 && !strcmp(argv[1], "counters"))
         return show_counters();
+    if (argc == 2 && !strcmp(argv[1], "accounting"))
+        return show_accounting();
     if (argc >= 2 && !strcmp(argv[1], "test"))
         return test(argc - 1, argv + 1);
     return misuse(usage);

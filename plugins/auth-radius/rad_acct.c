@@ -984,7 +984,7 @@ void rad_acct_report(struct adit_self *self, struct adit_report *r)
     adit_report_put_u(h, r, "waiting", waiting(a));
     if (first != &a->fresh) {
         uint32_t at = ADIT_OF(first, struct rec, node)->at_s;
-        adit_report_put_u(h, r, "oldest_s", now > at ? now - at : 0);
+        adit_report_put_u(h, r, "oldest_ms", now > at ? (now - at) * 1000 : 0);
     }
     adit_report_put_u(h, r, "in_flight", a->in_flight);
     adit_report_put_u(h, r, "sent", self->counters[RAD_N_SENT]);
