@@ -52,6 +52,8 @@ static const char usage[] =
     "  --route NETWORK         a network behind the user; repeatable, '' for none\n"
     "  --expires DATE          the last day (2026-12-31), or '2026-12-31 18:00', or '' for never\n"
     "  --session-limit N       sessions at once, 0 for any number\n"
+    "  --filter-in NAME --filter-out NAME  packet filters of what comes from the user and goes to\n"
+    "                          it, '' for none\n"
     "  --disabled --enabled    switch the account off and on\n"
     "  --must-change --no-must-change  the password must be changed at the next login\n"
     "  --comment TEXT          for people\n"
@@ -74,7 +76,7 @@ struct args {
     uint32_t group_count, route_count;
     bool have_groups, have_routes, have_address, have_limit, have_prefix6, have_delegated;
     struct adit_addr address, ipv6_prefix, delegated_prefix;
-    const char *expires, *comment;
+    const char *expires, *comment, *filter[2];
     uint32_t limit;
     bool password_stdin, no_password, json;
 };
@@ -99,7 +101,7 @@ static int misuse(void)
 
 enum opt {
     O_ALLOW = 256, O_DENY, O_POLICY, O_GROUP, O_ADDRESS, O_PREFIX6, O_DELEGATED, O_ROUTE, O_EXPIRES, O_LIMIT, O_DISABLED,
-    O_ENABLED, O_MUST, O_NO_MUST, O_COMMENT, O_CLEAR, O_NO_CLEAR, O_STDIN, O_NO_PASSWORD, O_CONFIG,
+    O_ENABLED, O_MUST, O_NO_MUST, O_COMMENT, O_FILTER_IN, O_FILTER_OUT, O_CLEAR, O_NO_CLEAR, O_STDIN, O_NO_PASSWORD, O_CONFIG,
     O_FILE, O_JSON, O_HELP
 };
 
@@ -111,6 +113,7 @@ static const struct option options[] = {
     { "expires", 1, NULL, O_EXPIRES },       { "session-limit", 1, NULL, O_LIMIT },
     { "disabled", 0, NULL, O_DISABLED },     { "enabled", 0, NULL, O_ENABLED },
     { "must-change", 0, NULL, O_MUST },      { "no-must-change", 0, NULL, O_NO_MUST },
+    { "filter-in", 1, NULL, O_FILTER_IN },   { "filter-out", 1, NULL, O_FILTER_OUT },
     { "comment", 1, NULL, O_COMMENT },       { "clear", 0, NULL, O_CLEAR },
     { "no-clear", 0, NULL, O_NO_CLEAR },     { "password-stdin", 0, NULL, O_STDIN },
     { "no-password", 0, NULL, O_NO_PASSWORD }, { "config", 1, NULL, O_CONFIG },
@@ -214,6 +217,8 @@ static int args_parse(int argc, char **argv, struct args *a)
         case O_MUST:        a->must_change = 1; break;
         case O_NO_MUST:     a->must_change = 0; break;
         case O_COMMENT:     a->comment = optarg; break;
+        case O_FILTER_IN:   a->filter[0] = optarg; break;
+        case O_FILTER_OUT:  a->filter[1] = optarg; break;
         case O_CLEAR:       a->clear = 1; break;
         case O_NO_CLEAR:    a->clear = 0; break;
         case O_STDIN:       a->password_stdin = true; break;
@@ -227,6 +232,9 @@ static int args_parse(int argc, char **argv, struct args *a)
     }
     if (rc == 0 && a->comment && !user_text_ok(a->comment))
         rc = complain("--comment: control characters are not taken");
+    for (int k = 0; k < 2; k++)
+        if (rc == 0 && a->filter[k] && !user_text_ok(a->filter[k]))
+            rc = complain("--filter-in, --filter-out: control characters are not taken");
     if (rc == 0 && optind < argc)
         a->verb = argv[optind++];
     if (rc == 0 && optind < argc)
@@ -496,6 +504,8 @@ static json_t *user_json(const struct user *u)
     json_object_set_new(o, "disabled", json_boolean(u->disabled));
     json_object_set_new(o, "must_change", json_boolean(u->must_change));
     json_object_set_new(o, "comment", text_json(u->comment));
+    json_object_set_new(o, "filter_in", text_json(u->filter[0]));
+    json_object_set_new(o, "filter_out", text_json(u->filter[1]));
     json_object_set_new(o, "secrets", secrets);     /* which there are, never what they are */
     return o;
 }
@@ -585,6 +595,8 @@ static int user_print(const struct user *u)
     if (u->session_limit)
         printf("%-15s %u\n", "session-limit", u->session_limit);
     line_print("state", state_of(u));
+    line_print("filter-in", u->filter[0]);
+    line_print("filter-out", u->filter[1]);
     line_print("comment", u->comment);
     snprintf(text, sizeof text, "%s%s%s", u->password_hash ? "pap " : "",
              u->has_nt ? "mschapv1 mschapv2 eap-mschapv2 " : "", u->clear ? "chap eap-md5 " : "");
@@ -656,6 +668,9 @@ static int settings_put(const struct args *a, struct user *u)
         ok = ok && user_routes(u, a->routes, a->route_count);
     if (a->comment)
         ok = ok && user_str(&u->comment, a->comment);
+    for (int k = 0; k < 2; k++)
+        if (a->filter[k])
+            ok = ok && user_str(&u->filter[k], a->filter[k]);
     if (a->expires) {
         ok = ok && user_str(&u->expires, a->expires);
         u->expiry_s = 0;

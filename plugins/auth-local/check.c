@@ -83,6 +83,10 @@ static struct adit_attrs *attrs_of(struct adit_self *self, const struct user *u)
         rc = adit_attr_put_u(h, a, ADIT_ATTR_EXPIRY, u->expiry_s);
     if (rc == 0 && u->session_limit)
         rc = adit_attr_put_u(h, a, ADIT_ATTR_SESSION_LIMIT, u->session_limit);
+    if (rc == 0 && u->filter[0])
+        rc = adit_attr_put_str(h, a, ADIT_ATTR_FILTER_IN, u->filter[0]);
+    if (rc == 0 && u->filter[1])
+        rc = adit_attr_put_str(h, a, ADIT_ATTR_FILTER_OUT, u->filter[1]);
     if (rc != 0) {
         h->attr->free(a);
         return NULL;

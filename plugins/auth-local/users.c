@@ -33,6 +33,8 @@ static const struct adit_opt row_opts[] = {
     ADIT_OPT(PREFIX, users_row, routes, "routes", NULL, ADIT_OPT_ARRAY, "Networks behind the user."),
     ADIT_OPT(STR, users_row, expires, "expires", NULL, 0, "The last day of the account (2026-12-31), a time (2026-12-31 18:00), or seconds since 1970."),
     ADIT_OPT(U32, users_row, session_limit, "session-limit", NULL, 0, "Sessions at once; 0: no limit."),
+    ADIT_OPT(STR, users_row, filter[0], "filter-in", NULL, 0, "Packet filter (section `filters`) of what comes from the user."),
+    ADIT_OPT(STR, users_row, filter[1], "filter-out", NULL, 0, "Packet filter of what goes to the user."),
     ADIT_OPT(BOOL, users_row, disabled, "disabled", "no", 0, "The account is switched off."),
     ADIT_OPT(BOOL, users_row, must_change, "must-change", "no", 0, "The password must be changed at the next login."),
     ADIT_OPT(STR, users_row, comment, "comment", NULL, 0, "For people."),
@@ -246,6 +248,8 @@ void user_free(struct user *u)
     free(u->routes);
     free(u->expires);
     free(u->comment);
+    free(u->filter[0]);
+    free(u->filter[1]);
     bytes_wipe(u, sizeof *u);
     free(u);
 }
@@ -410,6 +414,9 @@ static int32_t row_fill(const struct users_row *r, struct user *u, char err[USER
         return wrong(err, r->name, "ipv6-prefix and delegated-prefix: an IPv6 network is needed");
     if ((given(r->comment) && !user_text_ok(r->comment)) || (given(r->clear) && !user_text_ok(r->clear)))
         return wrong(err, r->name, "comment and clear must be without control characters");
+    for (int k = 0; k < 2; k++)
+        if (given(r->filter[k]) && !user_text_ok(r->filter[k]))
+            return wrong(err, r->name, "filter-in and filter-out must be without control characters");
     u->dialin = r->dialin;
     u->session_limit = r->session_limit;
     u->address = r->address;
@@ -418,7 +425,8 @@ static int32_t row_fill(const struct users_row *r, struct user *u, char err[USER
     u->disabled = r->disabled != 0;
     u->must_change = r->must_change != 0;
     bool ok = user_str(&u->password_hash, r->password_hash) && user_str(&u->clear, r->clear) &&
-              user_str(&u->expires, r->expires) && user_str(&u->comment, r->comment);
+              user_str(&u->expires, r->expires) && user_str(&u->comment, r->comment) &&
+              user_str(&u->filter[0], r->filter[0]) && user_str(&u->filter[1], r->filter[1]);
 
     if (ok && r->groups.count) {
         const char **groups = calloc(r->groups.count, sizeof *groups);
@@ -627,6 +635,8 @@ static void put_user(struct text *t, const struct user *u)
         snprintf(s, sizeof s, "    session-limit: %u\n", u->session_limit);
         put(t, s);
     }
+    put_field(t, "filter-in", u->filter[0]);
+    put_field(t, "filter-out", u->filter[1]);
     if (u->disabled)
         put(t, "    disabled: yes\n");
     if (u->must_change)

@@ -35,6 +35,7 @@ struct users_row {
     struct adit_addr ipv6_prefix, delegated_prefix;
     struct adit_array routes;   /* struct adit_addr */
     const char *expires, *comment;
+    const char *filter[2];      /* packet filters, from the user and to it */
     uint32_t disabled, must_change;
 };
 
@@ -62,6 +63,7 @@ struct user {
     char *expires;              /* as it was written */
     uint64_t expiry_s;          /* since 1970; 0: never */
     char *comment;
+    char *filter[2];            /* packet filters, from the user and to it */
     bool disabled;
     bool must_change;           /* the password, at the next login */
 };

@@ -75,7 +75,7 @@ static void put_accounts(void)
         "users:\n"
         "  - name: anna\n    dial-in: policy\n    groups: [staff, admins]\n    address: 10.9.0.5\n"
         "    routes: [10.1.0.0/16]\n    ipv6-prefix: 2001:db8:1::/64\n"
-        "    delegated-prefix: 2001:db8:100::/56\n    expires: 2099-12-31\n    session-limit: 2\n"
+        "    delegated-prefix: 2001:db8:100::/56\n    expires: 2099-12-31\n    session-limit: 2\n    filter-in: web\n"
         "    nt-hash: \"%s\"\n    clear: secret-a\n", hex_nt("secret-a"));
     n += (size_t)snprintf(text + n, sizeof text - n, "  - name: bert\n    nt-hash: \"%s\"\n", hex_nt("secret-b"));
     n += (size_t)snprintf(text + n, sizeof text - n, "  - name: carl\n    password-hash: \"%s\"\n", strong("secret-c"));
@@ -197,6 +197,8 @@ START_TEST(every_method_of_an_account_with_everything)
                      "2001:db8:100::/56");
     ck_assert_uint_eq(adit_attr_u(h, a->attrs, ADIT_ATTR_EXPIRY), 4102444800u);
     ck_assert_uint_eq(adit_attr_u(h, a->attrs, ADIT_ATTR_SESSION_LIMIT), 2);
+    ck_assert_str_eq(adit_attr_str(h, a->attrs, ADIT_ATTR_FILTER_IN), "web");
+    ck_assert_ptr_null(adit_attr_str(h, a->attrs, ADIT_ATTR_FILTER_OUT));
 
     IS(mschap(s, "anna", "anna", "wrong", ADIT_AUTH_MSCHAPV2), REJECT, AUTH_FAILED);
     IS(mschap(s, "anna", "anna", "secret-a", ADIT_AUTH_MSCHAPV1), ACCEPT, NONE);

@@ -67,6 +67,10 @@ static const char yaml_two[] =
     "      routes: [10.1.0.0/16, 10.2.0.0/16]\n"
     "      push-routes: [10.20.0.0/16, 10.21.0.0/16]\n"
     "      dns-domain: corp.example\n"
+    "      filter-in: web\n"
+    "      filter-out: answers\n"
+    "      rate-in: 2000\n"
+    "      rate-out: 8000\n"
     "  - name: default\n";
 
 START_TEST(a_grant_carries_the_profile)
@@ -76,6 +80,7 @@ START_TEST(a_grant_carries_the_profile)
     const struct adit_host *h = s->host;
     adit_attr_put_u(h, in, ADIT_ATTR_SESSION_LIMIT, 2);
     adit_attr_put_u(h, in, ADIT_ATTR_SESSION_TIMEOUT, 3600000);
+    adit_attr_put_u(h, in, ADIT_ATTR_RATE_OUT, 512);
     const struct adit_addr push = fake_addr("10.22.0.0/16");
     adit_attr_put_addr(h, in, ADIT_ATTR_PUSH_ROUTE, &push);
     const struct adit_policy_answer *a = decide(s, in);
@@ -99,6 +104,10 @@ START_TEST(a_grant_carries_the_profile)
     ck_assert_str_eq(fake_addr_text(adit_attr_addr(h, p, ADIT_ATTR_PUSH_ROUTE, 0)), "10.22.0.0/16");
     ck_assert_str_eq(fake_addr_text(adit_attr_addr(h, p, ADIT_ATTR_PUSH_ROUTE, 2)), "10.21.0.0/16");
     ck_assert_str_eq(adit_attr_str(h, p, ADIT_ATTR_DNS_DOMAIN), "corp.example");
+    ck_assert_str_eq(adit_attr_str(h, p, ADIT_ATTR_FILTER_IN), "web");
+    ck_assert_str_eq(adit_attr_str(h, p, ADIT_ATTR_FILTER_OUT), "answers");
+    ck_assert_uint_eq(adit_attr_u(h, p, ADIT_ATTR_RATE_IN), 2000);
+    ck_assert_uint_eq(adit_attr_u(h, p, ADIT_ATTR_RATE_OUT), 512);              /* the account's */
     fake_inst_free(s);
     fake_end();
 }

@@ -138,6 +138,7 @@ START_TEST(rows_are_checked_and_named)
         { ROWS({ .name = "a", .expires = "soon" }), "expires: 'soon' is not a date" },
         { ROWS({ .name = "a", .groups = STRS("x", "") }), "groups: entry 2" },
         { ROWS({ .name = "a", .comment = "x\ny" }), "comment" },
+        { ROWS({ .name = "a", .filter = { NULL, "x\ny" } }), "filter-out" },
         { ROWS({ .name = "a", .address = { .family = ADIT_AF_IPV6 } }), "address" },
     };
     for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
@@ -160,7 +161,7 @@ START_TEST(text_holds_everything_and_quotes_it)
                       2, sizeof(struct adit_addr) },
           .ipv6_prefix = { .family = ADIT_AF_IPV6, .prefix = 64, .ip = { 0x20, 1, 0xd, 0xb8, 0, 1 } },
           .delegated_prefix = { .family = ADIT_AF_IPV6, .prefix = 56, .ip = { 0x20, 1, 0xd, 0xb8, 1 } },
-          .expires = "2026-12-31", .session_limit = 2, .disabled = 1, .must_change = 1,
+          .expires = "2026-12-31", .session_limit = 2, .disabled = 1, .must_change = 1, .filter = { "web", "#" },
           .comment = "no: [x] #y \xe2\x80\xa8" },
         { .name = "yes", .dialin = ADIT_DIALIN_POLICY });
     struct users *us;
@@ -181,6 +182,8 @@ START_TEST(text_holds_everything_and_quotes_it)
         "    routes: [\"10.1.2.0/24\", \"2001:db8:0:0:0:0:0:0/32\"]\n"
         "    expires: \"2026-12-31\"\n"
         "    session-limit: 2\n"
+        "    filter-in: \"web\"\n"
+        "    filter-out: \"#\"\n"
         "    disabled: yes\n"
         "    must-change: yes\n"
         "    comment: \"no: [x] #y \\u2028\"\n"

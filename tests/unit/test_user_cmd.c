@@ -191,7 +191,7 @@ START_TEST(every_setting_goes_in_and_comes_out)
                             "--address 10.9.0.5 --route 10.1.2.0/24 --route 10.1.3.0/24 "
                             "--ipv6-prefix 2001:db8:1::/64 --delegated-prefix 2001:db8:100::/56 "
                             "--expires 2099-12-31 --session-limit 2 --disabled --must-change "
-                            "--comment 'on: leave' --clear"), 0);
+                            "--comment 'on: leave' --filter-in web --filter-out 'no mail' --clear"), 0);
     ck_assert_int_eq(run("show ANNA --json"), 0);
     json_error_t je;
     json_t *o = json_loads(out, 0, &je);
@@ -208,6 +208,8 @@ START_TEST(every_setting_goes_in_and_comes_out)
     ck_assert(json_is_true(json_object_get(o, "disabled")));
     ck_assert(json_is_true(json_object_get(o, "must_change")));
     ck_assert_str_eq(json_string_value(json_object_get(o, "comment")), "on: leave");
+    ck_assert_str_eq(json_string_value(json_object_get(o, "filter_in")), "web");
+    ck_assert_str_eq(json_string_value(json_object_get(o, "filter_out")), "no mail");
     ck_assert_uint_eq(json_array_size(json_object_get(o, "secrets")), 3);
     json_decref(o);
     ck_assert_ptr_null(strstr(out, "geheim"));
@@ -216,10 +218,10 @@ START_TEST(every_setting_goes_in_and_comes_out)
 
     ck_assert_int_eq(run("set anna --allow --group '' --route '' --address '' --expires '' "
                          "--ipv6-prefix '' --delegated-prefix '' "
-                         "--session-limit 0 --enabled --no-must-change --comment '' --no-clear"), 0);
+                         "--session-limit 0 --enabled --no-must-change --comment '' --filter-in '' --filter-out '' --no-clear"), 0);
     SAYS(out, "anna: changed; may connect where a policy matches");
     static const char *const gone[] = { "clear", "groups", "ipv6", "delegated", "routes", "address:", "expires", "limit",
-                                        "disabled", "must-change", "comment: \"" };
+                                        "disabled", "must-change", "comment: \"", "filter" };
     char *text = strstr(yaml(), "users:");
     for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
         ck_assert_msg(!strstr(text, gone[i]), "%s in %s", gone[i], text);
