@@ -95,7 +95,7 @@ t "the journal is gone" eval '[ ! -e "$work/conf/state/undo" ]'
 # ---- NAT ----
 dial() {
     : >"$work/dial"
-    cli "$top_builddir/adit-bench-dial" --plugins "$work/plugins" --state "$work/dialled" --to 192.0.2.1 \
+    ip netns exec "$id-c" "$top_builddir/adit-bench-dial" --plugins "$work/plugins" --state "$work/dialled" --to 192.0.2.1 \
         --user anna --password trustno1 --everything >"$work/dial" 2>&1 &
     dialled=$!
     soon grep -q "^up " "$work/dial"

@@ -16,7 +16,7 @@ change() { sed -i "$1" "$work/conf/aditd.yaml" && adit reload; }
 dialled=
 dial() {
     : >"$work/dial"
-    cli "$top_builddir/adit-bench-dial" --plugins "$work/plugins" --state "$work/dialled" --to 192.0.2.1 \
+    ip netns exec "$id-c" "$top_builddir/adit-bench-dial" --plugins "$work/plugins" --state "$work/dialled" --to 192.0.2.1 \
         --user anna --password trustno1 "$@" >"$work/dial" 2>&1 &
     dialled=$!
     soon grep -q "^up " "$work/dial"
@@ -122,10 +122,11 @@ rate() {
     local kbps=$1 way=$2 a b stream
     for _ in 1 2 3; do
         if [ "$way" = in ]; then
-            cli "$top_builddir/dp_tunnel" source $our 6000 100000000 >/dev/null 2>&1 & stream=$!
+            ip netns exec "$id-c" "$top_builddir/dp_tunnel" source $our 6000 100000000 >/dev/null 2>&1 &
         else
-            srv "$top_builddir/dp_tunnel" source 10.99.0.2 6000 100000000 >/dev/null 2>&1 & stream=$!
+            ip netns exec "$id-s" "$top_builddir/dp_tunnel" source 10.99.0.2 6000 100000000 >/dev/null 2>&1 &
         fi
+        stream=$!               # the program itself: `srv` and `cli` would be a shell
         sleep 1.5; a=$(snapshot "$way"); sleep 4; b=$(snapshot "$way")
         kill $stream; wait $stream 2>/dev/null
         python3 -c "
