@@ -150,7 +150,7 @@ static int32_t add_net(struct make *m, const char *option, struct dp_rule_side *
     net->bits = a->prefix;
     for (uint32_t i = 0; i < (net->version == 4 ? 4u : 16u); i++) {
         uint32_t left = net->bits > i * 8 ? net->bits - i * 8 : 0;
-        mask[i] = left >= 8 ? 0xff : (uint8_t)(0xff00u >> left);
+        mask[i] = (uint8_t)(left >= 8 ? 0xffu : 0xff00u >> left);
         ip[i] = a->ip[i] & mask[i];
     }
     memcpy(net->net, ip, 16);
