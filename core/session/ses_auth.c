@@ -277,7 +277,8 @@ static uint32_t settle(struct ses *s, const struct adit_attrs *given, char text[
                  enc_names(server, b));
         return ADIT_CAUSE_CONFLICT;
     }
-    if (!(s->encryption & ADIT_ENC_NONE) && !s->answer.key_len) {
+    /* EAP-TLS makes its keys itself, after this answer */
+    if (!(s->encryption & ADIT_ENC_NONE) && !s->answer.key_len && s->method != ADIT_AUTH_EAP_TLS) {
         snprintf(text, 256, "Encryption is required, and the method that was used makes no keys: "
                  "use MS-CHAPv2 or EAP-TLS.");
         return ADIT_CAUSE_ENCRYPTION;

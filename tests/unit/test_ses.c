@@ -294,6 +294,30 @@ START_TEST(a_change_of_password_is_of_the_method_that_asked)
 }
 END_TEST
 
+/* The authenticator has no keys to give for EAP-TLS: TLS makes them, after its
+ * answer. So the lack of them refuses nobody here; with PAP it does. */
+START_TEST(eap_tls_brings_keys_of_its_own)
+{
+    for (uint32_t m = 0; m < 2; m++) {
+        house(PLAIN);
+        keyless();
+        a->silent = true;
+        rig_call(t, "anna", 1);
+        rig_run(1000);
+        struct ses *s = ses_next(NULL);
+        struct adit_auth_query q = { .size = sizeof q, .method = m ? ADIT_AUTH_EAP_TLS : ADIT_AUTH_PAP,
+                                     .user = "anna" };
+        ses_auth_query(s, &q);
+        rig_answer(a);
+        rig_run(100);
+        /* what PPP does without them comes later */
+        ck_assert_ptr_nonnull(ses_failure(0));
+        ck_assert_msg(strstr(ses_failure(0)->text, "makes no keys") ? m == 0 : m == 1, "%s", ses_failure(0)->text);
+        rig_close();
+    }
+}
+END_TEST
+
 /* What the peer is told is the policy's word: no success that ends at once. */
 START_TEST(the_peer_hears_of_success_after_the_policy)
 {
@@ -1602,6 +1626,7 @@ static Suite *suite(void)
     Suite *s = unit_suite("ses", (const TTest *const[]){
         a_login_goes_up_the_ladder_and_down_again, authenticators_and_pools_are_asked_in_order,
         what_does_not_run_is_passed_over, a_change_of_password_is_of_the_method_that_asked,
+        eap_tls_brings_keys_of_its_own,
         the_peer_hears_of_success_after_the_policy,
         the_first_cause_wins, one_that_never_answers_is_passed_over_in_time,
         a_second_answer_changes_nothing, the_oldest_of_too_many_unanswered_is_forgotten, an_answer_after_the_hangup_is_late,
