@@ -94,11 +94,10 @@ static void x_then(struct ike_work *w)
     struct ike_x *x = (struct ike_x *)(void *)w;
     struct ike_sa *sa = x->sa;
     if (!w->ok && (w->steps & (IKE_DO_VERIFY | IKE_DO_SIGN))) {
-        struct ike_hdr h = ike_hdr_of(sa, IKE_X_INFORMATIONAL, 0, 0);
         if (sa->state == IKE_S_I_VERIFY)
             ike_info_delete_sa(sa);     /* there it is established */
-        else if (x->code)
-            ike_refuse(sa->k, sa->path, &h, IKE_N_AUTH_FAILED);
+        else if (x->code)               /* protected: many believe nothing else */
+            ike_info_notify(sa, IKE_PROTO_ISAKMP, IKE_N_AUTH_FAILED, NULL, 0, NULL, 0);
         ike_sa_fail(sa, ADIT_EAUTH, IKE_SAY_AUTH_FAILED, "%s", x->why);
     } else if (!w->ok) {
         ike_sa_fail(sa, ADIT_EPROTO, IKE_SAY_REFUSED,

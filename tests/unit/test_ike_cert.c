@@ -164,6 +164,11 @@ static void refused(struct ike_auth_conf *c, struct ike_auth_conf *s, const char
     ck_assert_uint_eq(r.end[by_server].said[IKE_SAY_AUTH_FAILED], 1);
     ck_assert_msg(strstr(r.end[by_server].text[IKE_SAY_AUTH_FAILED], text) != NULL, "%s",
                   r.end[by_server].text[IKE_SAY_AUTH_FAILED]);
+    /* the refusal comes protected: in the clear, strongSwan and others do not believe it */
+    if (by_server) {
+        ck_assert_uint_eq(r.end[0].said[IKE_SAY_NOTIFY], 0);
+        ck_assert_ptr_nonnull(strstr(r.end[0].text[IKE_SAY_AUTH_FAILED], "AUTHENTICATION-FAILED"));
+    }
     ck_assert_uint_eq(rig_sas(&r.end[0]) + rig_sas(&r.end[1]), 0);
     rig_fini(&r);
 }
