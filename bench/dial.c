@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <openssl/ssl.h>
 #include <adit/plugin.h>
 #include "base/addr.h"
 #include "config/conf.h"
@@ -28,10 +29,12 @@
 static struct {
     const char *plugins, *tunnel, *user, *password, *state;
     const char *psk, *certs, *ike, *esp;        /* L2TP through IPsec */
+    const char *eap_certs, *eap_name;           /* EAP-TLS */
+    uint32_t methods;
     struct adit_addr to, local;
     uint32_t mtu, encryption, offload;
 } opt = { .tunnel = "l2tp", .mtu = 1400, .encryption = ADIT_ENC_NONE, .offload = 1,
-          .state = "/tmp" };
+          .methods = ADIT_AUTH_MSCHAPV2 | ADIT_AUTH_PAP | ADIT_AUTH_CHAP, .state = "/tmp" };
 
 static struct plug_inst *inst, *security;
 static const struct adit_tunnel *vt;
@@ -40,6 +43,7 @@ static struct ppp *ppp;
 static struct loop_timer *ppp_timer;
 static struct dp_port *port;
 static int status = EXIT_FAILURE;
+static SSL_CTX *tls;
 static char link_[1];           /* the one link: only its address counts */
 
 /* ---- PPP ----------------------------------------------------------------------- */
@@ -103,6 +107,9 @@ static void net_up(void)
         return;
     }
     printf("up %s %s %u\n", addr_text_host(&info.our, text), dp_tun_name(), mtu);
+    for (int i = 0; i < 2; i++)
+        if (info.dns[i].family)
+            printf("dns %s\n", addr_text_host(&info.dns[i], text));
     fflush(stdout);
     status = EXIT_SUCCESS;
 }
@@ -140,7 +147,7 @@ static void link_up(struct adit_link *l, const struct adit_link_info *i)
     (void)l;
     struct ppp_cfg cfg = { .role = ADIT_ROLE_DIAL, .mru = (uint16_t)opt.mtu,
                            .mtu_max = (uint16_t)(i->mtu && i->mtu < opt.mtu ? i->mtu : opt.mtu),
-                           .auth_allow = ADIT_AUTH_MSCHAPV2 | ADIT_AUTH_PAP | ADIT_AUTH_CHAP,
+                           .auth_allow = opt.methods, .tls = tls, .tls_name = opt.eap_name,
                            .user = opt.user, .password = opt.password, .our_name = opt.user };
     ppp = ppp_new(&cfg, &ppp_ops, NULL);
     if (ppp)
@@ -232,6 +239,38 @@ static int dial(void)
     return vt->dial(plug_self(inst), (struct adit_link *)(void *)link_, &to, &call);
 }
 
+/* "eap-md5,chap" */
+static bool methods(char *list)
+{
+    static const struct adit_word words[] = { ADIT_AUTH_WORDS, { NULL, 0, 0 } };
+    opt.methods = 0;
+    for (char *save, *one = strtok_r(list, ",", &save); one; one = strtok_r(NULL, ",", &save)) {
+        const struct adit_word *w = words;
+        while (w->word && strcmp(w->word, one))
+            w++;
+        if (!w->word)
+            return false;
+        opt.methods |= w->value;
+    }
+    return opt.methods != 0;
+}
+
+/* client.crt, client.key and ca.crt of a folder. */
+static bool eap_certificates(const char *dir)
+{
+    char crt[512], key[512], ca[512];
+    snprintf(crt, sizeof crt, "%s/client.crt", dir);
+    snprintf(key, sizeof key, "%s/client.key", dir);
+    snprintf(ca, sizeof ca, "%s/ca.crt", dir);
+    tls = SSL_CTX_new(TLS_method());
+    if (!tls || SSL_CTX_use_certificate_chain_file(tls, crt) != 1 ||
+        SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) != 1 ||
+        SSL_CTX_load_verify_file(tls, ca) != 1)
+        return false;
+    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     static const struct option longs[] = {
@@ -240,7 +279,8 @@ int main(int argc, char **argv)
         { "mppe", 0, NULL, 'e' },    { "everything", 0, NULL, 'a' }, { "no-offload", 0, NULL, 'o' },
         { "state", 1, NULL, 's' },   { "debug", 0, NULL, 'd' },
         { "ipsec", 1, NULL, 'K' },   { "ipsec-cert", 1, NULL, 'C' }, { "ike", 1, NULL, 'I' },
-        { "esp", 1, NULL, 'E' },     { NULL, 0, NULL, 0 },
+        { "esp", 1, NULL, 'E' },     { "methods", 1, NULL, 'M' },
+        { "eap-cert", 1, NULL, 'X' }, { "eap-name", 1, NULL, 'N' }, { NULL, 0, NULL, 0 },
     };
     log_level(ADIT_LOG_WARN);
     for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -259,6 +299,9 @@ int main(int argc, char **argv)
         case 'C': opt.certs = optarg; break;
         case 'I': opt.ike = optarg; break;
         case 'E': opt.esp = optarg; break;
+        case 'M': if (!methods(optarg)) return 2; break;
+        case 'X': opt.eap_certs = optarg; break;
+        case 'N': opt.eap_name = optarg; break;
         case 'd': log_level(ADIT_LOG_DEBUG); break;
         default:  return 2;
         }
@@ -266,12 +309,17 @@ int main(int argc, char **argv)
     if (!opt.plugins || !opt.to.family || !opt.user || !opt.password) {
         fputs("usage: adit-bench-dial --plugins DIR --to ADDRESS --user NAME --password TEXT\n"
               "  [--tunnel l2tp|pptp] [--mtu N] [--mppe] [--everything] [--no-offload]\n"
-              "  [--ipsec PSK | --ipsec-cert DIR] [--ike PROPOSAL] [--esp PROPOSAL]\n", stderr);
+              "  [--ipsec PSK | --ipsec-cert DIR] [--ike PROPOSAL] [--esp PROPOSAL]\n"
+              "  [--methods LIST] [--eap-cert DIR --eap-name NAME]\n", stderr);
         return 2;
     }
     log_open(LOG_TO_STDERR, NULL);
     if (loop_init() || crypto_init())
         return EXIT_FAILURE;
+    if (opt.eap_certs && !eap_certificates(opt.eap_certs)) {
+        fputs("adit-bench-dial: --eap-cert: client.crt, client.key, ca.crt\n", stderr);
+        return 2;
+    }
     static struct adit_host host;
     host = (struct adit_host){
         .size = sizeof host, .abi_minor = ADIT_ABI_MINOR, .version = "bench",
