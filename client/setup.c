@@ -23,6 +23,7 @@
 #include "config/conf.h"
 #include "datapath/dp_nft.h"
 #include "setup_ipsec.h"
+#include "setup_radius.h"
 #include "user_cmd.h"
 
 #define SOCKET_MAX 107          /* bytes of a Unix socket's name */
@@ -36,6 +37,7 @@ struct setup {
     bool pptp, l2tp, ipsec;     /* l2tp: clear, with clear_l2tp */
     bool tunnels_given, clear_l2tp, force;
     struct setup_ipsec keys;
+    struct setup_radius radius;
     char *socket_path;          /* socket made absolute */
     char *psk;                  /* wiped when written */
     struct adit_range range;
@@ -64,6 +66,8 @@ static const char usage[] =
     "  --dns A,B              DNS servers for clients\n"
     "  --wins A,B             WINS servers for clients\n"
     "  --user NAME:PASSWORD   an account that may connect; repeatable\n"
+    "  --radius A,B           RADIUS servers that know the users, and are told of sessions\n"
+    "  --radius-secret-file FILE  the secret that they share with this host\n"
     "  --auth LIST            methods: mschapv2, chap, pap, eap-mschapv2 (default: mschapv2)\n"
     "  --allow-clear-l2tp     serve L2TP without IPsec: only in a network that you trust\n"
     "  --route CIDR           a network behind the server, told to clients; repeatable\n"
@@ -234,7 +238,8 @@ static int route(struct setup *s, const char *text)
 static int options(struct setup *s, int argc, char **argv)
 {
     enum { OUTPUT = 1, INTERFACE, LISTEN, TUNNELS, RANGE, SERVER, DNS, WINS, USER, AUTH, CLEAR,
-           ROUTE, SOCKET, FORCE, PSK, PSK_FILE, CERTIFICATE, KEY, CA, INTERNET, ADMIT, NAT, HELP };
+           ROUTE, SOCKET, FORCE, PSK, PSK_FILE, CERTIFICATE, KEY, CA, INTERNET, ADMIT, NAT, RADIUS,
+           RADIUS_SECRET, HELP };
     static const struct option longs[] = {
         { "output", 1, NULL, OUTPUT },   { "interface", 1, NULL, INTERFACE },
         { "listen", 1, NULL, LISTEN },   { "tunnels", 1, NULL, TUNNELS },
@@ -244,6 +249,7 @@ static int options(struct setup *s, int argc, char **argv)
         { "allow-clear-l2tp", 0, NULL, CLEAR }, { "route", 1, NULL, ROUTE },
         { "control-socket", 1, NULL, SOCKET }, { "force", 0, NULL, FORCE },
         { "psk", 1, NULL, PSK },         { "psk-file", 1, NULL, PSK_FILE },
+        { "radius", 1, NULL, RADIUS },   { "radius-secret-file", 1, NULL, RADIUS_SECRET },
         { "certificate", 1, NULL, CERTIFICATE }, { "key", 1, NULL, KEY },
         { "internet-interface", 1, NULL, INTERNET }, { "admit", 1, NULL, ADMIT },
         { "nat", 1, NULL, NAT },
@@ -265,6 +271,8 @@ static int options(struct setup *s, int argc, char **argv)
             memset(optarg, '*', strlen(optarg));        /* ps shows it no longer */
             break;
         case PSK_FILE:  s->keys.psk_file = optarg; break;
+        case RADIUS:    s->radius.servers = optarg; break;
+        case RADIUS_SECRET: s->radius.secret_file = optarg; break;
         case CERTIFICATE: s->keys.certificate = optarg; break;
         case KEY:       s->keys.key = optarg; break;
         case CA:        s->keys.ca = optarg; break;
@@ -412,6 +420,26 @@ static int ask_fence(struct setup *s)
     return 0;
 }
 
+/* Who knows the users? */
+static int ask_radius(struct setup *s)
+{
+    for (;;) {
+        char *a = answer("RADIUS servers that know the users (with commas; empty: accounts here)", "");
+        s->radius = (struct setup_radius){ 0 };
+        if (!a)
+            return 1;
+        if (!*a)
+            return 0;
+        s->radius.servers = a;
+        fflush(stdout);
+        if (!user_secret_read(STDIN_FILENO, "  The secret that they share with this host: ", s->radius.secret,
+                              sizeof s->radius.secret))
+            return 1;
+        if (!setup_radius_check(&s->radius))
+            return 0;
+    }
+}
+
 static int wizard(struct setup *s)
 {
     char *a, at[ADDR_TEXT];
@@ -455,7 +483,10 @@ static int wizard(struct setup *s)
         if (!addresses("DNS", a, s->dns, &s->dns_count, 2))
             break;
     }
-    while (yes(s->user_count ? "Add another account" : "Add an account that may connect", !s->user_count))
+    if (ask_radius(s))
+        return 1;
+    while (yes(s->user_count ? "Add another account" : "Add an account that may connect",
+               !s->user_count && !s->radius.servers))
         ask_account(s);
     return gave_up ? complain("nothing was written") : 0;
 }
@@ -569,6 +600,8 @@ static bool write_conf(const struct setup *s, FILE *f, const char *listen, const
         good = setup_ipsec_section(&s->keys, f, listen) && good;
     fputs("\nauth:\n  # accounts: adit user list|add|passwd|set|del\n"
           "  - type: local\n    file: users.yaml\n", f);
+    if (s->radius.servers)
+        good = setup_radius_section(&s->radius, f) && good;
     fprintf(f, "\npools:\n  - type: range\n    ranges: [\"%s-%s\"]\n    server-address: %s\n",
             addr_text_host(&s->range.first, a), addr_text_host(&s->range.last, b),
             addr_text_host(&s->server, c));
@@ -617,7 +650,8 @@ static int write_files(struct setup *s, const char *conf, const char *users, con
     if ((!have_users || s->force) &&
         setup_users(users, (const char *const *)s->users, s->user_count, (s->auth & CHAP) != 0))
         return 1;
-    if (s->ipsec && setup_ipsec_files(&s->keys, dir, s->force)) {
+    if ((s->ipsec && setup_ipsec_files(&s->keys, dir, s->force)) ||
+        (s->radius.servers && setup_radius_files(&s->radius, dir, s->force))) {
         if (!have_users)
             unlink(users);
         return 1;
@@ -669,7 +703,7 @@ static int write_all(struct setup *s)
             printf("%s will admit tunnels%s%s and nothing else, as soon as the daemon runs.\n", s->internet,
                    s->admit && *s->admit ? ", " : "", s->admit ? s->admit : "");
         printf("Start it: aditd --config %s --foreground\n", conf);
-        if (!s->user_count)
+        if (!s->user_count && !s->radius.servers)
             puts("Nobody may connect yet: adit user add NAME --allow");
     }
     free(dir);
@@ -742,6 +776,8 @@ static int complete(struct setup *s)
             fprintf(stderr, "adit: note: --auth %s has no method that makes keys, which PPTP's "
                     "encryption needs: PPTP clients will be refused\n", auth_text(s, text));
     }
+    if (setup_radius_check(&s->radius))
+        return 1;
     if (s->admit && *s->admit && !s->internet)
         return complain("--admit is what --internet-interface admits; name that too");
     unsigned ssh = ssh_closed(s);
@@ -770,6 +806,7 @@ int cmd_setup(int argc, char **argv)
     if (s.psk)
         bytes_wipe(s.psk, strlen(s.psk));
     bytes_wipe(s.keys.generated, sizeof s.keys.generated);
+    bytes_wipe(s.radius.secret, sizeof s.radius.secret);
     free(s.socket_path);
     free(s.psk);
     free(s.users);

@@ -132,10 +132,8 @@ static int copy(const char *option, int from, const struct stat *st, const char 
     return rc;
 }
 
-/* A file with a secret: itself when nobody but its owner, who is us, can read
- * it; else a copy beside the configuration. */
-static int take_secret(const char *option, const char *path, const char *dir, const char *name,
-                       bool force, char out[SETUP_FILE])
+int setup_secret_file(const char *option, const char *path, const char *dir, const char *name,
+                      bool force, char out[SETUP_FILE])
 {
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
@@ -167,7 +165,7 @@ static int take_psk(struct setup_ipsec *i, const char *dir, bool force)
 {
     char line[PSK_MAX + 2];
     if (i->psk_file)
-        return take_secret("--psk-file", i->psk_file, dir, "ipsec.psk", force, i->psk_at);
+        return setup_secret_file("--psk-file", i->psk_file, dir, "ipsec.psk", force, i->psk_at);
     if (!i->psk && i->certificate)
         return 0;
     if ((size_t)snprintf(i->psk_at, SETUP_FILE, "%s/ipsec.psk", dir) >= SETUP_FILE)
@@ -187,7 +185,7 @@ int setup_ipsec_files(struct setup_ipsec *i, const char *dir, bool force)
     int rc = take_psk(i, dir, force);
     if (!rc && i->certificate) {
         rc = named("--certificate", i->certificate, i->certificate_at);
-        rc = rc ? rc : take_secret("--key", i->key, dir, "ipsec.key", force, i->key_at);
+        rc = rc ? rc : setup_secret_file("--key", i->key, dir, "ipsec.key", force, i->key_at);
         rc = rc ? rc : named("--ca", i->ca, i->ca_at);
     }
     return rc;

@@ -29,6 +29,10 @@ int setup_ipsec_check(const struct setup_ipsec *i);
 int setup_ipsec_files(struct setup_ipsec *i, const char *dir, bool force);
 /* False: a file's name is no text that YAML can hold. */
 bool setup_ipsec_section(const struct setup_ipsec *i, FILE *f, const char *listen);
+/* A file with a secret, for the configuration: itself when nobody but its owner, who
+ * is us, can read it; else a copy, `name` in `dir`. 0, or 1 after a sentence. */
+int setup_secret_file(const char *option, const char *path, const char *dir, const char *name,
+                      bool force, char out[SETUP_FILE]);
 /* A new file, mode 0600; NULL after a sentence. */
 FILE *setup_create(const char *path, bool force);
 

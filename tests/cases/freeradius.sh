@@ -62,7 +62,7 @@ modules {
     pap { }
     chap { }
     mschap { use_mppe = yes
-        require_encryption = yes
+        require_encryption = no
         require_strong = yes
         with_ntdomain_hack = yes }
     files { usersfile = $rad/users }
@@ -102,12 +102,41 @@ server default {
         pap
     }
     authenticate {
-        Auth-Type PAP { pap }
-        Auth-Type CHAP { chap }
-        Auth-Type MS-CHAP { mschap }
+        Auth-Type PAP {
+            pap
+        }
+        Auth-Type CHAP {
+            chap
+        }
+        Auth-Type MS-CHAP {
+            mschap
+        }
         eap
     }
-    accounting { detail }
+    # this version signs answers to EAP alone by itself
+    post-auth {
+        update reply {
+            &Message-Authenticator := 0x00
+        }
+        if (&User-Name == "strict" || &User-Name == "weak") {
+            update reply {
+                &MS-MPPE-Encryption-Policy := Encryption-Required
+            }
+        }
+        if (&User-Name == "weak") {
+            update reply {
+                &MS-MPPE-Encryption-Types := RC4-40bit-Allowed
+            }
+        }
+        Post-Auth-Type REJECT {
+            update reply {
+                &Message-Authenticator := 0x00
+            }
+        }
+    }
+    accounting {
+        detail
+    }
 }
 END
 }
@@ -116,7 +145,7 @@ END
 radius_start() {
     rad_secret=${1-$rad_secret}
     radius_configure
-    ip netns exec "$id-r" freeradius -d "$rad" -f -x >"$rad/out" 2>&1 &
+    ip netns exec "$id-r" freeradius -d "$rad" -fxx -l stdout >"$rad/out" 2>&1 &
     rad_pid=$!
     local i
     for i in $(seq 100); do

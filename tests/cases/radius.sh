@@ -25,8 +25,7 @@ idle    Cleartext-Password := "trustno1"
 single  Cleartext-Password := "trustno1"
         Port-Limit = 1
 weak    Cleartext-Password := "trustno1"
-        MS-MPPE-Encryption-Policy := Encryption-Required,
-        MS-MPPE-Encryption-Types := RC4-40bit-Allowed
+strict  Cleartext-Password := "trustno1"
 console Cleartext-Password := "trustno1"
         Service-Type = Login-User
 closed  Auth-Type := Reject
@@ -77,11 +76,16 @@ once() {
     soon json 'j==[]' sessions || rc=1
     return $rc
 }
-refused() { local code=$1; shift; ! dial "$@" && soon json "j[0][\"code\"]==\"$code\"" sessions --failed; }
+refused() {
+    local code=$1; shift
+    if dial "$@"; then hung; echo "it was let in"; return 1; fi
+    soon json "j[0][\"code\"]==\"$code\"" sessions --failed
+}
 log_has() { soon eval "adit log | grep -q -- '$1'" || { adit log | tail -20; return 1; }; }
 PPTP="--tunnel pptp --mppe"
 
 t "FreeRADIUS runs" radius_start
+[ $bad = 0 ] || done_testing
 t "a configuration that asks it" eval 'conf && with_radius && srv "$top_builddir/aditd" --check --config "$work/conf/aditd.yaml"'
 t "the daemon serves" start
 
@@ -121,6 +125,8 @@ t "what is not honoured is named" log_has 'radius.attribute.ignored.*Framed-Comp
 t "Session-Timeout ends the session" eval 'dial --user brief && soon json "any(s[\"code\"]==\"ADIT-SESSION-TIMEOUT\" for s in j)" sessions --failed || log_has ADIT-SESSION-TIMEOUT; rc=$?; hung; [ $rc = 0 ]'
 t "Idle-Timeout too" eval 'dial --user idle && log_has ADIT-IDLE-TIMEOUT; rc=$?; hung; [ $rc = 0 ]'
 t "Port-Limit refuses the second session" eval 'hold --user single --sessions 1 --hold 20; soon json "len(j)==1" sessions && refused ADIT-SESSION-LIMIT --user single; rc=$?; let_go; [ $rc = 0 ]'
+must_encrypt() { if dial --user strict; then hung; return 1; fi; once $PPTP --user strict; }
+t "a user who must encrypt, and a client that does or does not" must_encrypt
 t "MPPE of 40 bit alone, and a tunnel that wants 128: a conflict that says so" refused ADIT-CONFLICT $PPTP --user weak
 t "a pool that is not there" refused ADIT-NO-POOL --user elsewhere
 

@@ -41,6 +41,9 @@ t "PPTP alone" eval 'good $R --tunnels pptp && ! grep -q "type: l2tp" "$work/o/a
 t "L2TP alone, on IPv6" eval 'good $R --tunnels l2tp --listen ::1 && has "listen: [\"[::1]:1701\"]"'
 t "passwords of every kind" eval 'good $R --user "x:p:q#\"'"'"'\\ é€ {x}: -" --user "null:null" --user "123:456" --user "ü:ö" --user "DOM\\u:  y "'
 t "40 accounts and 40 routes" eval 'a=; for i in $(seq 40); do a="$a --user u$i:p --route 10.$i.0.0/16"; done; good $R $a && [ $(grep -c name: "$work/o/users.yaml") = 40 ]'
+t "RADIUS servers" eval 'echo secret >"$work/rs"; chmod 644 "$work/rs"; good $R --radius 10.0.0.20,radius.example.org --radius-secret-file "$work/rs" && has "type: radius" && [ "$(grep -c "host:" "$work/o/aditd.yaml")" = 2 ] && has "accounting:"'
+t "  their secret is in a file of our own" eval '[ "$(stat -c %a "$work/o/radius.secret")" = 600 ] && has "radius.secret"'
+t "  and none goes without, nor alone" eval 'wrong $R --radius 10.0.0.20 && wrong $R --radius-secret-file "$work/rs" && wrong $R --radius "a b/c" --radius-secret-file "$work/rs" && wrong $R --radius , --radius-secret-file "$work/rs"'
 n_want=2000; t "a range of 2000" count --range 10.9.0.1-10.9.7.208 --server-address 10.0.0.1
 n_want=1; t "a range of one address" count --range 10.9.0.10
 n_want=98; t "a range that has the server's address" count --range 10.9.0.1-10.9.0.99 --server-address 10.9.0.50
