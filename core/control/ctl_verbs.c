@@ -350,21 +350,12 @@ static json_t *filter_rules(const struct dp_filter *f)
     return list;
 }
 
+/* Its sessions are filled in by filter_sessions(). */
 static json_t *filter_json(const struct dp_named_info *i)
 {
     struct dp_filter_stat st;
-    json_t *o = json_object(), *sessions = json_array();
+    json_t *o = json_object();
     dp_filter_stat(i->filter, &st);
-    for (struct ses *s = ses_next(NULL); s; s = ses_next(s)) {
-        struct ses_info si;
-        ses_info(s, &si);
-        bool in = si.filter_in && !strcmp(si.filter_in, i->name),
-             out = si.filter_out && !strcmp(si.filter_out, i->name);
-        if (!strcmp(si.state, "up") && (in || out))
-            json_array_append_new(sessions, json_pack("{s:o, s:o, s:s}", "id", num(si.number), "user",
-                                                      text_of(si.user), "direction",
-                                                      in && out ? "both" : in ? "in" : "out"));
-    }
     set(o, "name", text_of(i->name));
     set(o, "default", text_of(dp_filter_default(i->filter) ? "permit" : "deny"));
     set(o, "configured", json_boolean(i->listed));
@@ -373,18 +364,47 @@ static json_t *filter_json(const struct dp_named_info *i)
     set(o, "unreadable", num(st.unreadable));
     set(o, "by_default", num(st.no_rule));
     set(o, "rules", filter_rules(i->filter));
-    set(o, "sessions", sessions);
+    set(o, "sessions", json_array());
     return o;
+}
+
+static void filter_session(json_t *by_name, const char *name, const struct ses_info *i, const char *direction)
+{
+    json_t *list = name ? json_object_get(json_object_get(by_name, name), "sessions") : NULL;
+    if (list)
+        json_array_append_new(list, json_pack("{s:o, s:o, s:s}", "id", num(i->number), "user",
+                                              text_of(i->user), "direction", direction));
+}
+
+/* One walk through the sessions, whatever the number of filters. */
+static void filter_sessions(json_t *by_name)
+{
+    for (struct ses *s = ses_next(NULL); s; s = ses_next(s)) {
+        struct ses_info i;
+        ses_info(s, &i);
+        if (strcmp(i.state, "up") != 0)
+            continue;
+        bool both = i.filter_in && i.filter_out && !strcmp(i.filter_in, i.filter_out);
+        filter_session(by_name, i.filter_in, &i, both ? "both" : "in");
+        if (!both)
+            filter_session(by_name, i.filter_out, &i, "out");
+    }
 }
 
 static void verb_filters(struct ctl_call *c, json_t *args)
 {
     const char *name = str_arg(args, "name");
-    json_t *list = json_array();
+    json_t *list = json_array(), *by_name = json_object();
     struct dp_named_info i;
-    for (uint32_t n = 0; dp_filter_nth(n, &i); n++)
-        if (!name || !strcmp(name, i.name))
-            json_array_append_new(list, filter_json(&i));
+    for (uint32_t n = 0; dp_filter_nth(n, &i); n++) {
+        if (name && strcmp(name, i.name) != 0)
+            continue;
+        json_t *o = filter_json(&i);
+        json_object_set(by_name, i.name, o);    /* a name is text of the configuration */
+        json_array_append_new(list, o);
+    }
+    filter_sessions(by_name);
+    json_decref(by_name);
     if (!name || json_array_size(list)) {
         ctl_ok_take(c, list);
         return;

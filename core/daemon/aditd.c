@@ -250,6 +250,7 @@ static int reload(char *text, size_t size)
             inst_problem("the filters stay as they were: out of memory");
         if (fence_apply(&n.fence))
             inst_problem("network.internet-interface and network.nat stay as they were; see the log");
+        fence_settle();
         const char *problem;
         size_t used = (size_t)snprintf(text, size, "%s was read again", me.config);
         for (uint32_t i = 0; used < size && (problem = inst_problem_nth(i)); i++)
@@ -464,8 +465,7 @@ static int serve(const struct inst_plan *plan, const struct filters_plan *filter
     inst_apply(plan);
     if (filters_apply(filters))
         inst_problem("the filters are not in force: out of memory");
-    if (fence_apply(&n->fence))
-        inst_problem("the internet interface's set could not be changed; see the log");
+    fence_settle();
     for (struct plug_object *o = NULL; (o = plug_object_next(o));) {
         struct plug_object_info i;
         plug_object_info(o, &i);

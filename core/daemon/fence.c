@@ -59,33 +59,40 @@ int32_t fence_check(const struct conf_node *network, const struct fence_conf *c,
     return rc;
 }
 
-static int32_t set(void)
+static int32_t set(bool anew)
 {
     struct dp_nft c = { .internet = *fence.internet ? fence.internet : NULL, .nat = *fence.nat ? fence.nat : NULL,
                         .admit = fence.admit, .count = fence.count, .clear_l2tp = path_clear(L2TP_PORT) };
-    return dp_nft_set(&c);
-}
-
-static void again(void *u)
-{
-    (void)u;
-    if (fence.on && set())
-        inst_problem("the internet interface's set could not be changed; see the log");
-}
-
-static struct loop_idle at_round_end = { .run = again };
-
-static void ports_changed(void *u)
-{
-    (void)u;
-    if (fence.on)
-        loop_at_round_end(&at_round_end);
+    return dp_nft_set(&c, anew);
 }
 
 static void look(const char *key, const char *name)
 {
     if (*name && !if_nametoindex(name))
         inst_problem("network.%s names '%s', and this host has no such interface", key, name);
+}
+
+static void follow(void *u)
+{
+    (void)u;
+    if (fence.on && set(false))
+        inst_problem("the internet interface's set could not be changed; see the log");
+}
+
+void fence_settle(void)
+{
+    look("internet-interface", fence.internet);
+    look("nat", fence.nat);
+    follow(NULL);
+}
+
+static struct loop_idle at_round_end = { .run = follow };
+
+static void ports_changed(void *u)
+{
+    (void)u;
+    if (fence.on)
+        loop_at_round_end(&at_round_end);
 }
 
 int32_t fence_apply(const struct fence_conf *c)
@@ -102,9 +109,7 @@ int32_t fence_apply(const struct fence_conf *c)
     strncpy(fence.nat, c->nat ? c->nat : "", sizeof fence.nat - 1);
     fence.on = true;
     path_on_ports(ports_changed, NULL);
-    look("internet-interface", fence.internet);
-    look("nat", fence.nat);
-    return set();
+    return set(true);
 }
 
 void fence_fini(void)

@@ -25,6 +25,8 @@ int32_t fence_check(const struct conf_node *network, const struct fence_conf *c,
                     const struct conf_err *err);
 /* Copies what it needs. What is served in clear is admitted as it comes and goes. */
 int32_t fence_apply(const struct fence_conf *c);
+/* When the instances are there: tells what is amiss, admits what they serve. */
+void fence_settle(void);
 void fence_fini(void);          /* forgets; the data path removes its table itself */
 
 #endif

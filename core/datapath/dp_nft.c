@@ -235,7 +235,7 @@ static void tell(const struct dp_nft *c, const char *table)
         LOG_EVENT("datapath", &ev_nat, ADIT_KV_S("interface", c->nat), ADIT_KV_S("table", table));
 }
 
-int dp_nft_set(const struct dp_nft *c)
+int dp_nft_set(const struct dp_nft *c, bool anew)
 {
     static char text[TEXT];
     char table[DP_NFT_TABLE];
@@ -245,7 +245,7 @@ int dp_nft_set(const struct dp_nft *c)
         return log_fail("datapath", ADIT_ECONF, "network.admit is too long");
     if (!any && !*in_force)
         return 0;
-    if (any && strcmp(text, in_force) == 0)
+    if (any && !anew && strcmp(text, in_force) == 0)
         return 0;
     int rc = any ? dp_undo_table(table, true) : 0;
     if (!rc)

@@ -1,7 +1,7 @@
 /* dp_nft.h - what is asked of the host's nftables, in one table of ours.
  *
  *     struct dp_nft c = { .internet = "eth0", .admit = list, .count = n };
- *     if (dp_nft_set(&c)) ...                  // after dp_open(); in force when it returns
+ *     if (dp_nft_set(&c, true)) ...            // after dp_open(); in force when it returns
  *
  * Knows:  the internet interface's set (tunnels only), NAT for clients, how nft(8)
  *         is told.
@@ -34,9 +34,10 @@ struct dp_nft {
 /* "icmp-echo", "tcp/22", "udp/6000-6010", "protocol/89" (dp_admit.c) */
 bool dp_admit_parse(const char *text, struct dp_admit *out);
 bool dp_nft_interface(const char *name);        /* a name that an interface can have */
-/* Nothing asked for: the table goes. 0, or ADIT_E* after it was told; then what was
+/* Nothing asked for: the table goes. `anew`: also when nothing changed, since a flush
+ * of the whole ruleset by somebody else takes our table too. 0, or ADIT_E* after it was told; then what was
  * in force stays. */
-int dp_nft_set(const struct dp_nft *c);
+int dp_nft_set(const struct dp_nft *c, bool anew);
 /* The transaction, for tests; false: it does not fit. */
 bool dp_nft_text(const struct dp_nft *c, const char *table, const char *tun, char *out, size_t size);
 

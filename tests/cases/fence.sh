@@ -79,6 +79,7 @@ t "L2TP that is not served in clear is closed" eval 'adit ports set l2tp 0 && so
 t "and opens with it" eval 'adit ports set l2tp 128 && soon load --sessions 1 --ping 1'
 t "a reload admits more at once" eval 'change "s/internet-interface: out/&\n  admit: [icmp-echo, tcp\/8000, udp\/500-510]/" && open_ tcp 8000 && open_ udp 501 && cli ping -c 1 -W 2 192.0.2.1 && shut tcp 22'
 t "what is wrong changes nothing, and says where" eval '! change "s/tcp.8000/ssh/" 2>"$work/err"; grep -q "aditd.yaml:[0-9]*:[0-9]*:.*tcp/22.*ssh" "$work/err" && open_ tcp 8000'
+t "a flush of all tables takes it, a reload puts it back" eval 'srv nft delete table inet aditd-adit0 && open_ tcp 22 && change "s/\[icmp-echo, ssh/[icmp-echo, tcp\/8000/" && shut tcp 22 && open_ tcp 8000'
 t "a reload without it opens the interface" eval 'change "/internet-interface/d; /admit:/d" && open_ tcp 22 && none'
 t "it stops, and leaves nothing" eval 'stop && none'
 t "the host's other tables are as they were" [ "$before" = "$(mine)" ]
