@@ -605,6 +605,16 @@ void ppp_auth_answer(struct ppp *p, const struct adit_auth_answer *answer)
     ppp_leave(p);
 }
 
+bool ppp_challenge(struct ppp *p)
+{
+    if (p->dead || !p->auth || !p->authenticated || p->phase != PH_NETWORK)
+        return false;
+    ppp_enter(p);
+    bool asked = ppp_auth_again(p->auth->a);
+    ppp_leave(p);
+    return asked;
+}
+
 /* ---- LCP's moves ------------------------------------------------------------------------------- */
 
 void ppp_lcp_up(struct ppp *p)

@@ -21,6 +21,7 @@
 #ifndef PPP_H
 #define PPP_H
 
+#include <stdbool.h>
 #include <adit/abi.h>
 #include <adit/attr.h>
 #include <adit/auth.h>
@@ -158,6 +159,10 @@ void ppp_close(struct ppp *p, uint32_t cause);
  * that the peer is told (691, 649, 648 ...), then the link closes with it (an
  * MS-CHAP or CHAP peer may retry first where the RFC allows). */
 void ppp_auth_answer(struct ppp *p, const struct adit_auth_answer *answer);
+/* The peer is to authenticate once more while its network is up: AUTH_QUERY comes,
+ * and nothing after an acceptance; a refusal ends the link. False: with the method
+ * that it used (PAP, EAP) it cannot be asked. */
+bool ppp_challenge(struct ppp *p);
 /* CCP and the NCPs begin. Encryption without NONE permitted: no network
  * protocol comes up and no datagram passes in clear before MPPE is open. */
 void ppp_net_start(struct ppp *p, const struct ppp_net *net);

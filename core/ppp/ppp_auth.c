@@ -300,6 +300,25 @@ void ppp_auth_obey(struct ppp_auth *a, uint32_t methods)
     leave(a);
 }
 
+bool ppp_auth_again(struct ppp_auth *a)
+{
+    struct pa_server *s = &a->srv;
+    if (a->over || s->state != PA_DONE || s->proto != PPP_CHAP)
+        return false;
+    uint32_t method = s->method;
+    uint8_t id = (uint8_t)(s->id + 1);  /* it must change (RFC 1994 section 4.1) */
+    enter(a);
+    server_fini(s);
+    s->state = PA_WAIT;
+    s->proto = PPP_CHAP;
+    s->method = method;
+    s->id = id;
+    s->deadline = pa_now(a) + a->timeout_ms;
+    chap_server_start(a);
+    leave(a);
+    return true;
+}
+
 bool ppp_auth_rx(struct ppp_auth *a, uint16_t proto, const uint8_t *data, size_t len)
 {
     struct rd r = rd_of(data, len);

@@ -27,7 +27,8 @@ struct ppp_auth_ops {
     void (*tx)(void *u, uint16_t proto, const uint8_t *data, size_t len);
     void (*query)(void *u, const struct adit_auth_query *q);
     /* The peer is who it claims: `user`, and the keys for MPPE (the pointers in
-     * `keys` are NULL: who gave the answer has them). Once. */
+     * `keys` are NULL: who gave the answer has them). Once, and once more after
+     * ppp_auth_again(). */
     void (*peer_ok)(void *u, const char *user, uint32_t method, const struct adit_auth_answer *keys);
     /* The peer accepted us. Once. */
     void (*our_ok)(void *u, uint32_t method, const struct adit_auth_answer *keys);
@@ -44,6 +45,10 @@ void ppp_auth_demand(struct ppp_auth *a, uint32_t methods);
 void ppp_auth_obey(struct ppp_auth *a, uint32_t methods);
 /* False: the packet was of no use (malformed, unexpected, a stranger's): count it. */
 bool ppp_auth_rx(struct ppp_auth *a, uint16_t proto, const uint8_t *data, size_t len);
+/* The peer is challenged once more, while the network is up (RFC 1994 section 2):
+ * query() and what follows come again. False: the protocol that it used has no
+ * such thing, or it is not authenticated yet. */
+bool ppp_auth_again(struct ppp_auth *a);
 /* The answer to the open query, borrowed; with none open: ignored. */
 void ppp_auth_answer_take(struct ppp_auth *a, const struct adit_auth_answer *answer);
 void ppp_auth_tick(struct ppp_auth *a);

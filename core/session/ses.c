@@ -179,6 +179,7 @@ static void ses_free(struct ses *s)
     loop_timer_free(s->advertise_timer);
     plug_attr_api.free(s->attrs);
     plug_attr_api.free(s->leased);
+    plug_attr_api.free(s->again_attrs);
     bytes_wipe(s, sizeof *s);
     free(s);
     if (closed && adit_list_empty(&all)) {
@@ -270,7 +271,8 @@ static void on_event(void *u, const struct ppp_event *ev)
         s->net_lost = s->net_lost || ev->proto == PPP_IP;
         break;
     case PPP_EV_AUTH_QUERY:
-        ses_climb(s, PH_AUTH);
+        if (!s->again)
+            ses_climb(s, PH_AUTH);
         ses_auth_query(s, ev->query);
         break;
     case PPP_EV_AUTHENTICATED:

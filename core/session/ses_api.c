@@ -87,16 +87,12 @@ static bool changes(uint32_t id)
     }
 }
 
-static int32_t api_revise(struct adit_self *self, uint64_t session, const struct adit_attrs *values)
+int32_t ses_revise(struct ses *s, const struct adit_attrs *values)
 {
-    (void)self;
-    struct ses *s = ses_index_find(session);
     struct dp_guard *guard = NULL;
     bool guarded = false;
     uint32_t pos = 0, id;
     const struct adit_value *v;
-    if (!s)
-        return ADIT_ENOENT;
     while (plug_attr_api.next(values, &pos, &id, &v)) {
         if (!changes(id))
             return ADIT_ENOSYS;
@@ -115,6 +111,13 @@ static int32_t api_revise(struct adit_self *self, uint64_t session, const struct
         dp_guard_free(guard);
     ses_net_limits(s);
     return 0;
+}
+
+static int32_t api_revise(struct adit_self *self, uint64_t session, const struct adit_attrs *values)
+{
+    (void)self;
+    struct ses *s = ses_index_find(session);
+    return s ? ses_revise(s, values) : ADIT_ENOENT;
 }
 
 static int32_t api_drop(struct adit_self *self, uint64_t session, uint32_t cause, const char *text)

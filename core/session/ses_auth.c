@@ -89,8 +89,49 @@ void ses_user_split(const char *user, char account[SES_NAME], char domain[SES_DO
     }
 }
 
+/* ---- what is known of a login --------------------------------------------------------- */
+
+static struct adit_attrs *login(const struct ses *s) { return s->again ? s->again_attrs : s->attrs; }
+
+static void login_str(struct ses *s, uint32_t id, const char *text)
+{
+    struct adit_value v = adit_value_str(text);
+    plug_attr_api.del(login(s), id);
+    plug_attr_api.put(login(s), id, &v);
+}
+
+static uint64_t login_u(const struct ses *s, uint32_t id)
+{
+    const struct adit_value *v = plug_attr_api.get(login(s), id, 0);
+    return v ? v->v.u : 0;
+}
+
+/* Begins it: what the call itself tells. */
+static bool login_begin(struct ses *s)
+{
+    if (!s->again)
+        return ses_attrs_base(s);
+    struct adit_attrs *of_session = s->attrs;
+    s->attrs = s->again_attrs;
+    bool ok = ses_attrs_base(s);
+    s->again_attrs = s->attrs;
+    s->attrs = of_session;
+    const struct adit_value *state = plug_attr_api.get(of_session, ADIT_ATTR_STATE, 0);
+    if (ok && state)
+        ok = plug_attr_api.put(s->again_attrs, ADIT_ATTR_STATE, state) == 0;
+    return ok;
+}
+
+static void again_end(struct ses *s)
+{
+    s->again = false;
+    plug_attr_api.free(s->again_attrs);
+    s->again_attrs = NULL;
+}
+
 void ses_auth_leave(struct ses *s)
 {
+    again_end(s);
     if (s->req) {
         adit_request req = s->req;
         s->req = 0;
@@ -117,6 +158,46 @@ static void refuse(struct ses *s, uint32_t cause, const char *text)
     ppp_auth_answer(s->ppp, &a);
 }
 
+/* What a new login says of limits and the like holds from now on. What it says
+ * nothing about stays, but for its own time. False: it cannot hold. */
+static bool again_take(struct ses *s)
+{
+    static const uint32_t own[] = { ADIT_ATTR_SESSION_TIMEOUT, ADIT_ATTR_REAUTHENTICATE,
+                                    ADIT_ATTR_STATE };
+    static const uint32_t other[] = { ADIT_ATTR_IDLE_TIMEOUT, ADIT_ATTR_INTERIM, ADIT_ATTR_EXPIRY,
+                                      ADIT_ATTR_CLASS, ADIT_ATTR_RATE_IN, ADIT_ATTR_RATE_OUT,
+                                      ADIT_ATTR_FILTER_IN, ADIT_ATTR_FILTER_OUT,
+                                      ADIT_ATTR_FILTER_RULE };
+    struct adit_attrs *values = plug_attr_api.make();
+    int32_t rc = values ? 0 : ADIT_ENOMEM;
+    const struct adit_value *v;
+    for (size_t i = 0; i < sizeof other / sizeof other[0] && !rc; i++)
+        for (uint32_t nth = 0; !rc && (v = plug_attr_api.get(s->again_attrs, other[i], nth)); nth++)
+            rc = plug_attr_api.put(values, other[i], v);
+    if (!rc)
+        rc = ses_revise(s, values);
+    plug_attr_api.free(values);
+    for (size_t i = 0; i < sizeof own / sizeof own[0] && !rc; i++) {
+        plug_attr_api.del(s->attrs, own[i]);
+        if ((v = plug_attr_api.get(s->again_attrs, own[i], 0)))
+            plug_attr_api.put(s->attrs, own[i], v);
+    }
+    if (rc) {
+        refuse(s, rc == ADIT_ENOMEM ? (uint32_t)ADIT_CAUSE_RESOURCE : (uint32_t)ADIT_CAUSE_CONFLICT, NULL);
+        return false;
+    }
+    again_end(s);
+    s->limit_from_ms = loop_now();
+    ses_net_limits(s);
+    return true;
+}
+
+bool ses_auth_again(struct ses *s)
+{
+    s->again = ppp_challenge(s->ppp);
+    return s->again;
+}
+
 static void accept_peer(struct ses *s)
 {
     LOG_EVENT("session", &ev_accepted, ADIT_KV_S("session", s->id), ADIT_KV_S("user", s->user),
@@ -124,7 +205,10 @@ static void accept_peer(struct ses *s)
               ADIT_KV_S("policy", s->policy), ADIT_KV_S("why", s->refused));
     s->refused[0] = '\0';
     s->refused_cause = ADIT_CAUSE_NONE;
-    ses_index_user(s, true);
+    if (!s->again)
+        ses_index_user(s, true);
+    else if (!again_take(s))
+        return;
     query_free(s);
     struct adit_auth_answer a = s->answer;
     a.message = *s->message ? s->message : NULL;
@@ -138,7 +222,13 @@ static void accept_peer(struct ses *s)
 void ses_auth_query(struct ses *s, const struct adit_auth_query *q)
 {
     query_free(s);
-    ses_index_user(s, false);
+    if (s->again && strcasecmp(q->user, s->user) != 0) {
+        refuse(s, ADIT_CAUSE_AUTH_FAILED, "Somebody else answered when the user was to "
+               "authenticate once more.");
+        return;
+    }
+    if (!s->again)
+        ses_index_user(s, false);
     snprintf(s->user, sizeof s->user, "%s", q->user);
     ses_user_split(s->user, s->account, s->domain);
     /* A change of password is one more step of the method that asked for it: that is
@@ -149,22 +239,23 @@ void ses_auth_query(struct ses *s, const struct adit_auth_query *q)
         s->method = ADIT_AUTH_MSCHAPV2;
     s->message[0] = '\0';
     s->chain_cause = ADIT_CAUSE_UNKNOWN_USER;
-    if (!ses_attrs_base(s)) {
+    if (!login_begin(s)) {
         refuse(s, ADIT_CAUSE_RESOURCE, NULL);
         return;
     }
-    ses_put_str(s, ADIT_ATTR_USER, s->user);
-    ses_put_str(s, ADIT_ATTR_ACCOUNT, s->account);
+    login_str(s, ADIT_ATTR_USER, s->user);
+    login_str(s, ADIT_ATTR_ACCOUNT, s->account);
     if (*s->domain)
-        ses_put_str(s, ADIT_ATTR_DOMAIN, s->domain);
-    ses_put_u(s, ADIT_ATTR_METHOD, s->method);
+        login_str(s, ADIT_ATTR_DOMAIN, s->domain);
+    plug_attr_api.put(login(s), ADIT_ATTR_METHOD,
+                      &(struct adit_value){ ADIT_TYPE_U64, 0, { .u = s->method } });
     s->query = query_copy(q);
     if (!s->query) {
         refuse(s, ADIT_CAUSE_RESOURCE, NULL);
         return;
     }
-    s->query->q.attrs = s->attrs;
-    if (ses_lock_is(s))         /* nobody is asked, whether there is such an account or not */
+    s->query->q.attrs = login(s);
+    if (!s->again && ses_lock_is(s))    /* nobody is asked, whether there is such an account or not */
         refuse(s, ADIT_CAUSE_LOCKED_OUT, NULL);
     else
         ask_auth(s, NULL);
@@ -189,7 +280,8 @@ static void auth_done(void *u, int32_t status, const void *answer)
     switch (verdict) {
     case ADIT_VERDICT_ACCEPT:
         ses_lock_passed(s);
-        ses_climb(s, PH_POLICY);
+        if (!s->again)
+            ses_climb(s, PH_POLICY);
         s->answer = *a;
         s->answer.attrs = NULL;
         s->answer.message = NULL;
@@ -203,8 +295,8 @@ static void auth_done(void *u, int32_t status, const void *answer)
             s->answer.eap_len = 0;
         }
         snprintf(s->authenticator, sizeof s->authenticator, "%s", plug_self(s->asking)->name);
-        attr_over(s->attrs, a->attrs);
-        ses_put_str(s, ADIT_ATTR_AUTHENTICATOR, s->authenticator);
+        attr_over(login(s), a->attrs);
+        login_str(s, ADIT_ATTR_AUTHENTICATOR, s->authenticator);
         ask_policy(s, NULL);
         break;
     case ADIT_VERDICT_CHALLENGE:
@@ -260,7 +352,7 @@ static const char *enc_names(uint32_t set, char out[32])
 static uint32_t settle(struct ses *s, const struct adit_attrs *given, char text[256])
 {
     char a[32], b[32];
-    uint64_t methods = ses_u(s, ADIT_ATTR_METHODS);
+    uint64_t methods = login_u(s, ADIT_ATTR_METHODS);
     if (methods && !(methods & s->method)) {
         snprintf(text, 256, "Policy '%s' does not permit the method that was used "
                  "(profile.methods).", s->policy);
@@ -269,7 +361,7 @@ static uint32_t settle(struct ses *s, const struct adit_attrs *given, char text[
     uint32_t server = s->tunnel->conf.encryption;
     if (s->secured && s->tunnel->by_protocol)
         server = ADIT_ENC_NONE;         /* IPsec encrypts already */
-    uint32_t profile = (uint32_t)ses_u(s, ADIT_ATTR_ENCRYPTION);
+    uint32_t profile = (uint32_t)login_u(s, ADIT_ATTR_ENCRYPTION);
     s->encryption = profile ? server & profile : server;
     if (!s->encryption) {
         snprintf(text, 256, "Policy '%s' permits encryption [%s], tunnel '%s' permits [%s]: "
@@ -283,14 +375,14 @@ static uint32_t settle(struct ses *s, const struct adit_attrs *given, char text[
                  "use MS-CHAPv2 or EAP-TLS.");
         return ADIT_CAUSE_ENCRYPTION;
     }
-    uint64_t limit = ses_u(s, ADIT_ATTR_SESSION_LIMIT);
+    uint64_t limit = login_u(s, ADIT_ATTR_SESSION_LIMIT);
     uint32_t have = ses_index_sessions(s);
-    if (limit && have >= limit) {
+    if (limit && have >= limit && !s->again) {
         snprintf(text, 256, "The account has %u sessions of the %llu that it may have.", have,
                  (unsigned long long)limit);
         return ADIT_CAUSE_SESSION_LIMIT;
     }
-    return ses_guard_check(s, given, text);
+    return s->again ? (uint32_t)ADIT_CAUSE_NONE : ses_guard_check(s, given, text);
 }
 
 static void policy_done(void *u, int32_t status, const void *answer)
@@ -317,8 +409,8 @@ static void policy_done(void *u, int32_t status, const void *answer)
         refuse(s, a->cause ? a->cause : ADIT_CAUSE_POLICY_DENIED, a->why);
         return;
     }
-    ses_put_str(s, ADIT_ATTR_POLICY, s->policy);
-    attr_over(s->attrs, a->profile);
+    login_str(s, ADIT_ATTR_POLICY, s->policy);
+    attr_over(login(s), a->profile);
     char text[256] = "";
     uint32_t cause = settle(s, a->profile, text);
     if (cause) {
@@ -344,7 +436,7 @@ static void ask_policy(struct ses *s, struct plug_inst *after)
         if (plug_ask(i, ses_conf_get()->answer_timeout_ms, policy_done, s, &req))
             continue;
         s->req = req;
-        PLUG_CALL(i, "decide", vt->decide(plug_self(i), req, s->attrs));
+        PLUG_CALL(i, "decide", vt->decide(plug_self(i), req, login(s)));
         return;
     }
     refuse(s, s->chain_cause, s->refused);

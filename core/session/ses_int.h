@@ -70,7 +70,10 @@ struct ses {
     struct loop_timer *ppp_timer, *watch_timer;
     struct adit_attrs *attrs;   /* what is known; login attributes on top */
 
-    /* the rung AUTH */
+    /* the rung AUTH; a session that is up may have to authenticate once more: what
+     * is known of that login is not of the session until it was accepted */
+    bool again;
+    struct adit_attrs *again_attrs;
     struct ses_query *query;
     struct plug_inst *asking;   /* the authenticator, policy or pool that is asked */
     adit_request req;
@@ -103,6 +106,7 @@ struct ses {
     bool accounted;
     uint64_t since_wall, since_ms, up_wall, up_ms;
     uint64_t session_timeout_ms, idle_timeout_ms;
+    uint64_t limit_from_ms;     /* the session's timeout counts from here */
     uint64_t interim_ms;        /* when the accountants last heard of it */
 };
 
@@ -143,6 +147,7 @@ void ses_port_give(struct ses *s);
 /* authentication and policy (ses_auth.c) */
 void ses_auth_query(struct ses *s, const struct adit_auth_query *q);
 void ses_auth_leave(struct ses *s);
+bool ses_auth_again(struct ses *s);             /* once more; false: its method cannot */
 uint32_t ses_auth_methods(void);                /* that are enabled and that somebody can judge */
 /* DOMAIN\user and user@domain (W22): the name without its domain, and the domain. */
 void ses_user_split(const char *user, char account[SES_NAME], char domain[SES_DOMAIN]);
@@ -153,6 +158,9 @@ int32_t ses_tls_open(const struct ses_conf *c);
 void ses_addr_enter(struct ses *s);
 void ses_addr_leave(struct ses *s);
 void ses_addr_forget(struct ses *s);            /* its lease is not its own any more */
+
+/* from outside (ses_api.c) */
+int32_t ses_revise(struct ses *s, const struct adit_attrs *values);
 
 /* up (ses_net.c) */
 void ses_net_enter(struct ses *s);

@@ -145,13 +145,14 @@ static void watch(void *u)
     if (s->finished || s->closing)
         return;
     uint64_t now = loop_now(), next = UINT64_MAX;
-    if (s->session_timeout_ms) {
-        uint64_t end = s->up_ms + s->session_timeout_ms;
-        if (now >= end) {
+    if (s->session_timeout_ms && !s->again) {
+        uint64_t end = s->limit_from_ms + s->session_timeout_ms;
+        if (now < end) {
+            next = end - now;
+        } else if (!ses_u(s, ADIT_ATTR_REAUTHENTICATE) || !ses_auth_again(s)) {
             ses_drop(s, ADIT_CAUSE_SESSION_TIMEOUT, NULL);
             return;
         }
-        next = end - now;
     }
     if (s->idle_timeout_ms) {
         const struct dp_count *c = dp_count(s->port);
@@ -227,7 +228,7 @@ void ses_net_enter(struct ses *s)
     }
     if (!ses_guard_enter(s))
         return;
-    s->up_ms = loop_now();
+    s->up_ms = s->limit_from_ms = loop_now();
     s->up_wall = loop_wall();
     s->session_timeout_ms = ses_u(s, ADIT_ATTR_SESSION_TIMEOUT);
     s->idle_timeout_ms = ses_u(s, ADIT_ATTR_IDLE_TIMEOUT);

@@ -71,6 +71,12 @@ void ppp_auth_obey(struct ppp_auth *a, uint32_t methods)
     ppp_auth_tick(a);
 }
 
+bool ppp_auth_again(struct ppp_auth *a)
+{
+    (void)a;
+    return false;
+}
+
 void ppp_auth_tick(struct ppp_auth *a)
 {
     if (a->obey && !a->done) {

@@ -1072,6 +1072,43 @@ START_TEST(a_challenge_later_on_is_answered)
 }
 END_TEST
 
+/* The authenticator asks once more, the network is up meanwhile. */
+START_TEST(a_peer_is_challenged_once_more)
+{
+    static const uint32_t methods[] = { ADIT_AUTH_CHAP, ADIT_AUTH_MSCHAPV1, ADIT_AUTH_MSCHAPV2 };
+    for (size_t i = 0; i < 3; i++) {
+        struct world w;
+        world_init(&w, NULL, &cli_cfg);
+        ck_assert(!ppp_auth_again(w.srv.a));
+        both(&w, methods[i]);
+        expect_both_ok(&w, methods[i]);
+        for (int n = 0; n < 3; n++) {
+            uint32_t asked = w.srv.asked;
+            w.srv.ok = 0;
+            ck_assert(ppp_auth_again(w.srv.a));
+            ck_assert(!ppp_auth_again(w.srv.a));        /* one at a time */
+            world_run(&w, 1000);
+            ck_assert_uint_eq(w.srv.asked, asked + 1);
+            ck_assert_uint_eq(w.srv.ok, 1);
+            ck_assert(!w.srv.over && !w.cli.over);
+        }
+        /* the account was disabled meanwhile */
+        w.srv.refuse = ADIT_CAUSE_DISABLED;
+        ck_assert(ppp_auth_again(w.srv.a));
+        world_run(&w, 100000);
+        ck_assert_uint_eq(w.srv.cause, ADIT_CAUSE_DISABLED);
+        ck_assert(w.srv.over && w.cli.over);
+        world_fini(&w);
+    }
+    struct world w;
+    world_init(&w, NULL, &cli_cfg);
+    both(&w, ADIT_AUTH_PAP);
+    expect_both_ok(&w, ADIT_AUTH_PAP);
+    ck_assert(!ppp_auth_again(w.srv.a));
+    world_fini(&w);
+}
+END_TEST
+
 /* Exact bytes, the random numbers known. */
 static void fixed_random(void *u, void *out, uint32_t len)
 {
@@ -1521,7 +1558,7 @@ static Suite *suite(void)
         W15_keys_only_where_a_method_makes_them, a_late_answer_goes_to_the_newest_request,
         names_are_bounded, every_truncation_of_every_message, strangers_packets_are_of_no_use,
         our_own_challenge_is_not_answered, a_password_leaves_only_as_allowed,
-        a_server_without_the_password_is_found_out, a_challenge_later_on_is_answered,
+        a_server_without_the_password_is_found_out, a_challenge_later_on_is_answered, a_peer_is_challenged_once_more,
         golden_packets, M2_the_peers_nak_is_followed, the_configured_method_is_offered_first,
         eap_peer_manners, eap_mschapv2_retries_and_changes, eap_is_relayed,
         tls_versions_and_fragments, tls_keys_follow_the_rfcs, tls_certificate_names_the_user,

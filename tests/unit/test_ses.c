@@ -1235,6 +1235,82 @@ START_TEST(leases_change_and_are_lost)
 }
 END_TEST
 
+/* RADIUS Termination-Action: at its time the user proves once more who it is. */
+START_TEST(at_its_timeout_a_session_authenticates_once_more)
+{
+    struct adit_value yes = { ADIT_TYPE_BOOL, 0, { .u = 1 } }, state = { ADIT_TYPE_BYTES, 3, { .p = "abc" } };
+    house("ppp: { auth: [chap], answer-timeout: 5s, accounting-interval: 0 }");
+    put_u(a, ADIT_ATTR_SESSION_TIMEOUT, 600 * 1000);
+    plug_attr_api.put(a->attrs, ADIT_ATTR_REAUTHENTICATE, &yes);
+    plug_attr_api.put(a->attrs, ADIT_ATTR_STATE, &state);
+    put_u(p, ADIT_ATTR_IDLE_TIMEOUT, 3600 * 1000);
+    struct caller *c = rig_call(t, "anna", 1);
+    rig_run(1000);
+    ck_assert(c->up);
+    ck_assert_uint_eq(a->asked, 1);
+    const struct adit_attrs *mine = S->attrs(NULL, 1);
+    rig_run(590 * 1000);
+    ck_assert_uint_eq(a->asked, 1);
+    put_u(a, ADIT_ATTR_SESSION_TIMEOUT, 300 * 1000);
+    put_u(a, ADIT_ATTR_INTERIM, 60 * 1000);
+    a->silent = true;
+    rig_run(10 * 1000);
+    ck_assert_uint_eq(a->asked, 2);
+    ck_assert(c->up);                           /* traffic goes on meanwhile */
+    ck_assert_ptr_eq(S->attrs(NULL, 1), mine);
+    ck_assert_uint_eq(u_of(1, ADIT_ATTR_SESSION_TIMEOUT), 600 * 1000);
+    const struct ses *s = ses_index_find(1);
+    ck_assert_mem_eq(plug_attr_api.get(s->query->q.attrs, ADIT_ATTR_STATE, 0)->v.p, "abc", 3);
+    a->silent = false;
+    rig_answer(a);
+    rig_run(1000);
+    ck_assert(c->up);
+    ck_assert_uint_eq(p->asked, 2);             /* and the policies were asked */
+    ck_assert_uint_eq(acc->begun, 1);
+    ck_assert_uint_eq(u_of(1, ADIT_ATTR_SESSION_TIMEOUT), 300 * 1000);
+    ck_assert(plug_attr_api.get(mine, ADIT_ATTR_ADDRESS, 0) != NULL);
+    rig_run(120 * 1000);
+    ck_assert_uint_eq(acc->interims, 3);        /* the first one was due */
+    uint64_t found;
+    ck_assert_uint_eq(S->find(NULL, which_str(ADIT_ATTR_ACCOUNT, "anna"), &found, 1), 1);
+    /* its time counts anew; another acceptance, then a refusal */
+    rig_run(170 * 1000);
+    ck_assert_uint_eq(a->asked, 2);
+    rig_run(15 * 1000);
+    ck_assert_uint_eq(a->asked, 3);
+    ck_assert(c->up);
+    a->verdict = ADIT_VERDICT_REJECT;
+    a->cause = ADIT_CAUSE_AUTH_FAILED;
+    rig_run(310 * 1000);
+    ck_assert(!c->up);
+    ck_assert_uint_eq(acc->ended_by, ADIT_CAUSE_AUTH_FAILED);
+    ck_assert_uint_eq(acc->ended, 1);
+    ck_assert_uint_eq(sessions(), 0);
+    /* one that ends while it is asked */
+    a->verdict = ADIT_VERDICT_ACCEPT;
+    c = rig_call(t, "anna", 1);
+    rig_run(1000);
+    ck_assert(c->up);
+    a->silent = true;
+    rig_run(301 * 1000);
+    rig_hang_up(c, ADIT_CAUSE_LOST_CARRIER);
+    rig_run(1000);
+    ck_assert_uint_eq(acc->ended_by, ADIT_CAUSE_LOST_CARRIER);
+    ck_assert_uint_eq(a->cancelled, 1);
+    rig_close();
+    /* one whose method cannot be asked again */
+    house(PLAIN);
+    put_u(a, ADIT_ATTR_SESSION_TIMEOUT, 600 * 1000);
+    plug_attr_api.put(a->attrs, ADIT_ATTR_REAUTHENTICATE, &yes);
+    c = rig_call(t, "anna", 1);
+    rig_run(610 * 1000);
+    ck_assert(!c->up);
+    ck_assert_uint_eq(acc->ended_by, ADIT_CAUSE_SESSION_TIMEOUT);
+    rig_close();
+    which_str(ADIT_ATTR_USER, "");
+}
+END_TEST
+
 START_TEST(the_session_timeout_ends_it)
 {
     house(PLAIN);
@@ -1638,7 +1714,7 @@ static Suite *suite(void)
         A7_an_account_is_locked_out, A7_a_name_that_nobody_has_is_locked_out_like_others,
         A7_an_address_is_locked_out_before_ppp, A7_failures_count_within_a_time_and_settings_change,
         A7_calls_per_second, A7_invented_names_and_sources_are_forgotten,
-        sessions_are_found_from_outside, values_change_in_a_running_session, leases_change_and_are_lost,
+        at_its_timeout_a_session_authenticates_once_more, sessions_are_found_from_outside, values_change_in_a_running_session, leases_change_and_are_lost,
         the_idle_timeout_counts_from_the_last_packet, one_that_falls_silent_is_noticed,
         one_that_says_nothing_is_let_go, accounting_begins_and_ends_in_pairs,
         nothing_is_hung_up_from_inside_a_receive, a_slow_hangup_keeps_the_port,

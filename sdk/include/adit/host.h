@@ -209,11 +209,11 @@ struct adit_session_api {
      * the plugin returns to the loop. */
     const struct adit_attrs *(*attrs)(struct adit_self *self, uint64_t session);
     /* Other values for a session that is up, at once: SESSION_TIMEOUT (from its
-     * begin), IDLE_TIMEOUT, INTERIM, RATE_IN, RATE_OUT, FILTER_IN, FILTER_OUT,
-     * FILTER_RULE, CLASS, EXPIRY. Values replace those of the same attribute. All
-     * or nothing: ADIT_ENOENT it is gone; ADIT_ENOSYS an attribute that cannot
-     * change in a running session; ADIT_EINVAL a filter that does not exist or a
-     * rule that is none. */
+     * begin, or since it authenticated once more), IDLE_TIMEOUT, INTERIM, RATE_IN,
+     * RATE_OUT, FILTER_IN, FILTER_OUT, FILTER_RULE, CLASS, EXPIRY. Values replace
+     * those of the same attribute. All or nothing: ADIT_ENOENT it is gone;
+     * ADIT_ENOSYS an attribute that cannot change in a running session; ADIT_EINVAL
+     * a filter that does not exist or a rule that is none. */
     int32_t (*revise)(struct adit_self *self, uint64_t session, const struct adit_attrs *values);
     /* Ends it in good order. ADIT_ENOENT. */
     int32_t (*drop)(struct adit_self *self, uint64_t session, uint32_t cause, const char *text);
