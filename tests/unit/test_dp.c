@@ -634,6 +634,7 @@ START_TEST(a_journal_is_hostile_until_read)
              "sysctl ../../tmp/test_dp.victim old new\n"
              "sysctl net/../../../tmp/test_dp.victim old new\n"
              "sysctl kernel/panic 0 0\nsysctl net/ipv4\nproxy x\nproxy 1 nonsense\n"
+             "table mine\ntable aditd-x;delete\nuntable aditd-y\n"
              "gone 99 10.0.0.1\n\n\nsysctl net/ipv4/ip_forward %0300d 1\n", boot,
              (unsigned long long)st.st_ino, 7);
     int fd = open(path, O_WRONLY | O_CREAT, 0600);

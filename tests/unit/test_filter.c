@@ -4,6 +4,7 @@
 #include "config/conf.h"
 #include "daemon/filters.h"
 #include "datapath/dp_guard.h"
+#include "datapath/dp_nft.h"
 #include "datapath/dp_rate.h"
 #include "loop/loop.h"
 #include "unit.h"
@@ -660,6 +661,52 @@ START_TEST(a_rate_changes_at_once)
 }
 END_TEST
 
+/* ---- nftables ------------------------------------------------------------------------------------ */
+
+START_TEST(what_an_interface_admits)
+{
+    static const struct { const char *text; bool good; uint32_t proto, first, last; } t[] = {
+        { "icmp-echo", true, 0, 0, 0 },     { "tcp/22", true, 6, 22, 22 },
+        { "udp/6000-6010", true, 17, 6000, 6010 }, { "protocol/89", true, 89, 0, 0 },
+        { "tcp/65536", false, 0, 0, 0 },    { "tcp/", false, 0, 0, 0 },     { "tcp/9-8", false, 0, 0, 0 },
+        { "tcp/22 ", false, 0, 0, 0 },      { "protocol/0", false, 0, 0, 0 }, { "protocol/256", false, 0, 0, 0 },
+        { "protocol/6x", false, 0, 0, 0 },  { "ssh", false, 0, 0, 0 },      { "", false, 0, 0, 0 },
+        { "tcp/22; flush ruleset", false, 0, 0, 0 }, { "tcp/-1", false, 0, 0, 0 },
+    };
+    struct dp_admit a;
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        ck_assert_msg(dp_admit_parse(t[i].text, &a) == t[i].good, "%s", t[i].text);
+        if (t[i].good) {
+            ck_assert_uint_eq(a.proto, t[i].proto);
+            ck_assert_uint_eq(a.first, t[i].first);
+            ck_assert_uint_eq(a.last, t[i].last);
+        }
+    }
+    ck_assert(dp_nft_interface("eth0") && dp_nft_interface("vlan.10") && dp_nft_interface("wan-a_b"));
+    ck_assert(!dp_nft_interface("") && !dp_nft_interface("a b") && !dp_nft_interface("a\"b") &&
+              !dp_nft_interface("..") && !dp_nft_interface("a/b") && !dp_nft_interface("sixteen-bytes-xx"));
+}
+END_TEST
+
+START_TEST(one_table_is_replaced_as_a_whole)
+{
+    char text[4096];
+    struct dp_admit a = { 6, 22, 22 };
+    struct dp_nft c = { .internet = "eth0", .nat = "wan", .admit = &a, .count = 1 };
+    ck_assert(dp_nft_text(&c, "aditd-t0", "t0", text, sizeof text));
+    ck_assert_ptr_eq(strstr(text, "table inet aditd-t0\ndelete table inet aditd-t0\ntable inet aditd-t0 {"), text);
+    ck_assert_ptr_nonnull(strstr(text, "tcp dport 22-22 accept"));
+    ck_assert_ptr_nonnull(strstr(text, "iifname \"t0\" oifname \"wan\" masquerade"));
+    ck_assert_ptr_null(strstr(text, "1701"));           /* only what came in clear needs it */
+    c.clear_l2tp = true;
+    ck_assert(dp_nft_text(&c, "aditd-t0", "t0", text, sizeof text));
+    ck_assert_ptr_nonnull(strstr(text, "udp dport 1701 accept"));
+    ck_assert(!dp_nft_text(&c, "aditd-t0", "t0", text, 500));
+    ck_assert(dp_nft_text(&(struct dp_nft){ .internet = NULL }, "aditd-t0", "t0", text, sizeof text));
+    ck_assert_str_eq(text, "table inet aditd-t0\ndelete table inet aditd-t0\n");
+}
+END_TEST
+
 static Suite *suite(void)
 {
     const TTest *const tests[] = {
@@ -668,7 +715,7 @@ static Suite *suite(void)
         fragments, nothing_hides_behind_headers_of_IPv6, headers_that_are_cut_off,
         filters_of_the_configuration, what_is_wrong_is_told_with_its_place, a_reload_changes_what_changed,
         a_guard_of_nothing_is_none, a_rate_is_kept, what_is_larger_than_the_bucket_passes_in_its_time,
-        a_rate_changes_at_once, NULL
+        a_rate_changes_at_once, what_an_interface_admits, one_table_is_replaced_as_a_whole, NULL
     };
     return unit_suite("filter", tests);
 }
