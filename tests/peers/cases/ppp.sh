@@ -3,7 +3,7 @@ case_rows <<'C'
 l2tp_chap_not_enabled   A1           long
 l2tp_mschapv1           A1           long
 l2tp_eap_md5            A1           long
-l2tp_eap_tls            A1           long
+l2tp_eap_tls            A1,S2         long
 pptp_mschapv1_mppe      S2,A1        long
 pptp_mppe40             S2           long
 proxy_arp               S8           long  nat
