@@ -36,6 +36,7 @@ static void leave(struct rad_ask *a, enum rad_use use)
 {
     struct rad_server *s = a->id ? a->id->lane->server : NULL;
     adit_list_del(&a->at);
+    a->group->parked_count -= a->parked;
     a->parked = false;
     if (!s)
         return;
@@ -266,6 +267,7 @@ static bool may_come(struct rad_ask *a)
 static void park(struct rad_ask *a)
 {
     a->parked = true;
+    a->group->parked_count++;
     adit_list_add(&a->group->parked, &a->at);
     set_timer(a, UINT64_MAX);
 }
@@ -300,27 +302,28 @@ static void dispatch(struct rad_ask *a)
 static void look(void *u)
 {
     struct rad_group *g = u;
-    struct adit_node mine;
-    adit_list_init(&mine);
-    ADIT_LIST_EACH(n, &g->parked) {
-        adit_list_del(n);
-        adit_list_add(&mine, n);
-    }
     g->crowded = false;
-    while (!adit_list_empty(&mine)) {
-        struct rad_ask *a = ADIT_OF(mine.next, struct rad_ask, at);
-        adit_list_del(&a->at);
-        if (g->crowded)
-            adit_list_add(&g->parked, &a->at);
-        else
-            dispatch(a);
+    for (uint32_t n = 0; n < RAD_PER_MS && g->look_left && g->parked_count && !g->crowded; n++) {
+        struct rad_ask *a = ADIT_OF(g->parked.next, struct rad_ask, at);
+        g->look_left--;
+        leave(a, RAD_ID_FREE);
+        dispatch(a);
     }
+    if (g->look_left && g->parked_count && !g->crowded)
+        g->self->host->loop->timer_set(g->look, 1);
 }
 
 void rad_group_unpark(struct rad_group *g)
 {
-    if (!adit_list_empty(&g->parked))
+    g->look_left = g->parked_count;
+    if (g->parked_count)
         g->self->host->loop->timer_set(g->look, 0);
+}
+
+void rad_ask_leave(struct rad_ask *a, uint64_t after_ms)
+{
+    a->leave_ms = rad_now(a->group) + after_ms;
+    set_timer(a, after_ms);
 }
 
 bool rad_ask_has_other(const struct rad_ask *a)
@@ -555,7 +558,10 @@ struct rad_group *rad_group_new(struct adit_self *self, const struct rad_servers
     struct rad_server *v[RAD_MOST_SERVERS];
     uint32_t n = 0;
     struct rad_group *g = calloc(1, sizeof *g);
-    if (!g || !(g->look = self->host->loop->timer_new(self, look, g))) {
+    if (!g || !(g->look = self->host->loop->timer_new(self, look, g)) ||
+        !(g->drain = self->host->loop->timer_new(self, rad_group_drain, g))) {
+        if (g)
+            self->host->loop->timer_free(g->look);
         free(g);
         (void)adit_fail(self, ADIT_ENOMEM, "out of memory");
         return NULL;
@@ -564,6 +570,7 @@ struct rad_group *rad_group_new(struct adit_self *self, const struct rad_servers
     g->what = what;
     adit_list_init(&g->asks);
     adit_list_init(&g->parked);
+    adit_list_init(&g->late);
     self->host->crypto->random(&g->random, sizeof g->random);
     g->random |= 1;
     if (servers_make(g, conf, v, &n)) {
@@ -644,6 +651,8 @@ void rad_group_stop(struct rad_group *g)
     for (uint32_t i = 0; i < g->server_count; i++)
         rad_server_stop(g->servers[i]);
     g->self->host->loop->timer_stop(g->look);
+    g->self->host->loop->timer_stop(g->drain);
+    g->taken = 0;
 }
 
 void rad_group_free(struct rad_group *g)
@@ -654,6 +663,7 @@ void rad_group_free(struct rad_group *g)
     for (uint32_t i = 0; i < g->server_count; i++)
         rad_server_free(g->servers[i]);
     g->self->host->loop->timer_free(g->look);
+    g->self->host->loop->timer_free(g->drain);
     free(g);
 }
 

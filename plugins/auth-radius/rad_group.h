@@ -16,6 +16,7 @@
 #define RAD_MOST_ASKS    20000u /* of a group at once */
 #define RAD_MOST_ADDRS   8u     /* of a name */
 #define RAD_HOLD_MS      10000u /* so long the id of a request that was given up stays out of use */
+#define RAD_PER_MS       32u    /* answers, and requests that move on: packets of sessions pass between them */
 #define RAD_HURRY_MS     1000u  /* servers are probed at most so often when all are dead */
 
 /* RFC 5080 section 2.2.1 */
@@ -123,6 +124,10 @@ struct rad_group {
     bool running;
     bool crowded;               /* somebody waits for an id to become free */
     struct adit_timer *look;    /* those that wait for a server have another look */
+    uint32_t parked_count, look_left;
+    struct adit_timer *drain;   /* answers that came too many at once (rad_server.c) */
+    struct adit_node late;
+    uint32_t late_count, taken; /* taken: since drain fired */
     struct rad_server *servers[RAD_MOST_SERVERS];
     uint32_t server_count;
     struct adit_node asks;      /* all */
@@ -184,8 +189,9 @@ void rad_ask_send(struct rad_ask *a);                   /* its lane is up now */
 void rad_ask_answered(struct rad_ask *a, const struct rad_in *in);
 /* A Status-Server, which ends as any other ask. */
 struct rad_ask *rad_ask_status(struct rad_server *s, uint32_t tries, rad_done done);
-/* Its lane is gone, or its server is dead: on to another, or this one again. */
+/* Its lane is gone: on to another server, or to this one again. */
 void rad_ask_move(struct rad_ask *a, bool same_again);
+void rad_ask_leave(struct rad_ask *a, uint64_t after_ms);       /* on to another, soon */
 bool rad_ask_has_other(const struct rad_ask *a);        /* servers that it could go on to */
 /* Something changed for those that wait for a server. */
 void rad_group_unpark(struct rad_group *g);
@@ -197,6 +203,7 @@ int32_t rad_server_start(struct rad_server *s);
 void rad_server_stop(struct rad_server *s);
 void rad_server_free(struct rad_server *s);
 
+void rad_group_drain(void *u);          /* the timer of group->late */
 bool rad_server_same(const struct rad_server *s, const struct rad_server_conf *conf);
 bool rad_server_lives(const struct rad_server *s);      /* it has an address and is not dead */
 /* All are dead and somebody waits: whether this one is being asked whether it lives. */
@@ -219,6 +226,7 @@ void rad_lane_up(struct rad_lane *l);
  * the server's or the configuration's; false: the ordinary end of an idle one. Never
  * from inside tx(). */
 void rad_lane_gone(struct rad_lane *l, bool fault, const char *why);
+/* Looked at now, or, when many came at once, a little later. */
 void rad_lane_rx(struct rad_lane *l, const uint8_t *p, uint32_t len);
 void rad_lane_stray(struct rad_lane *l, const struct adit_addr *peer);  /* not from the server */
 

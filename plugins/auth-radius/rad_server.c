@@ -279,8 +279,27 @@ static bool lookup_begin(struct rad_server *s)
 
 /* ---- lanes and ids -------------------------------------------------------------------------------- */
 
+/* An answer that waits for its turn. */
+struct late {
+    struct adit_node node;
+    struct rad_lane *lane;
+    uint32_t len;
+    uint8_t bytes[];
+};
+
+static void late_free(struct rad_group *g, struct late *x)
+{
+    adit_list_del(&x->node);
+    g->late_count--;
+    free(x);
+}
+
 static void lane_forget(struct rad_lane *l)
 {
+    struct rad_group *g = l->server->group;
+    ADIT_LIST_EACH(n, &g->late)
+        if (ADIT_OF(n, struct late, node)->lane == l)
+            late_free(g, ADIT_OF(n, struct late, node));
     for (uint32_t i = 0; i < 256; i++)
         adit_list_del(&l->id[i].node);
     adit_list_del(&l->ready);
@@ -576,10 +595,11 @@ void rad_server_dead(struct rad_server *s, const char *why)
     loop_of(s)->timer_set(s->timer, rad_jitter(g, wait));
     if (s->addr_count > 1)
         s->addr_at = (s->addr_at + 1) % s->addr_count;
+    uint32_t n_th = 0;
     ADIT_LIST_EACH(n, &s->asks) {
         struct rad_ask *a = ADIT_OF(n, struct rad_ask, at);
         if (!a->probing && rad_ask_has_other(a))
-            rad_ask_move(a, false);
+            rad_ask_leave(a, n_th++ / RAD_PER_MS);
     }
     rad_group_unpark(g);
 }
@@ -692,20 +712,32 @@ static void without_authenticator(struct rad_server *s)
                     "could have written that: %s", s->name, remedy);
 }
 
-void rad_lane_rx(struct rad_lane *l, const uint8_t *p, uint32_t len)
+/* The request that it may answer; NULL: none, and that was told. */
+static struct rad_id *request_of(struct rad_lane *l, const uint8_t *p, uint32_t len, struct rad_in *in)
+{
+    if (!rad_open(in, p, len)) {
+        stray(l, "it is not RADIUS");
+        return NULL;
+    }
+    struct rad_id *id = &l->id[in->id];
+    if (id->use == RAD_ID_FREE || (id->use == RAD_ID_BUSY && !id->ask->sent)) {
+        stray(l, "there is no such request");
+        return NULL;
+    }
+    if (!code_fits(id->code, in->code)) {
+        stray(l, "its code fits no request of that id");
+        return NULL;
+    }
+    return id;
+}
+
+static void answer(struct rad_lane *l, const uint8_t *p, uint32_t len)
 {
     struct rad_server *s = l->server;
     struct rad_in in;
-    if (!rad_open(&in, p, len)) {
-        stray(l, "it is not RADIUS");
+    struct rad_id *id = request_of(l, p, len, &in);
+    if (!id)
         return;
-    }
-    struct rad_id *id = &l->id[in.id];
-    if (id->use == RAD_ID_FREE || !code_fits(id->code, in.code) ||
-        (id->use == RAD_ID_BUSY && !id->ask->sent)) {
-        stray(l, id->use == RAD_ID_FREE ? "there is no such request" : "its code fits no request of that id");
-        return;
-    }
     switch (rad_verify(&in, &s->key, id->authenticator, demands(s, id))) {
     case RAD_OK:
         break;
@@ -725,6 +757,49 @@ void rad_lane_rx(struct rad_lane *l, const uint8_t *p, uint32_t len)
     } else {
         rad_count(s, RAD_N_DUPLICATE);
     }
+}
+
+/* Ten thousand answers at once are a quarter of a second's work: sessions' packets wait
+ * for no more than a millisecond's. */
+void rad_lane_rx(struct rad_lane *l, const uint8_t *p, uint32_t len)
+{
+    struct rad_group *g = l->server->group;
+    struct rad_in in;
+    if (!request_of(l, p, len, &in))
+        return;                 /* what is none takes nobody's turn */
+    if (!g->taken)
+        g->self->host->loop->timer_set(g->drain, 1);
+    if (g->taken < RAD_PER_MS) {
+        g->taken++;
+        answer(l, p, len);
+        return;
+    }
+    struct late *x = g->late_count < RAD_MOST_ASKS && len <= RAD_MAX ? malloc(sizeof *x + len) : NULL;
+    if (!x) {
+        rad_count(l->server, RAD_N_STRAY);      /* more than were ever asked */
+        return;
+    }
+    *x = (struct late){ .lane = l, .len = len };
+    memcpy(x->bytes, p, len);
+    adit_list_add(&g->late, &x->node);
+    g->late_count++;
+}
+
+void rad_group_drain(void *u)
+{
+    struct rad_group *g = u;
+    g->taken = 0;
+    while (g->taken < RAD_PER_MS && !adit_list_empty(&g->late)) {
+        struct late *x = ADIT_OF(g->late.next, struct late, node);
+        struct rad_lane *l = x->lane;
+        adit_list_del(&x->node);        /* its lane may go meanwhile, and not look for it here */
+        g->late_count--;
+        g->taken++;
+        answer(l, x->bytes, x->len);
+        free(x);
+    }
+    if (g->taken)
+        g->self->host->loop->timer_set(g->drain, 1);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------------ */

@@ -268,7 +268,7 @@ START_TEST(more_requests_than_ids_open_another_connection)
     run(10);
     ck_assert_uint_eq(peer_count, 3);
     release();
-    run(10);
+    run(100);
     for (uint32_t i = 0; i < 700; i++) {
         char text[64];
         snprintf(text, sizeof text, "user%u of radsec", i);
