@@ -195,19 +195,7 @@ bool addr_equal(const struct adit_addr *a, const struct adit_addr *b)
 
 bool addr_in(const struct adit_addr *host, const struct adit_addr *net)
 {
-    if (host->family != net->family || !addr_bits(net->family) ||
-        net->prefix > addr_bits(net->family))
-        return false;
-    if (net->zone && net->zone != host->zone)
-        return false;
-    size_t whole = net->prefix / 8u;
-    unsigned rest = net->prefix % 8u;
-    if (memcmp(host->ip, net->ip, whole) != 0)
-        return false;
-    if (!rest)
-        return true;
-    uint8_t mask = (uint8_t)(0xff00u >> rest);
-    return ((host->ip[whole] ^ net->ip[whole]) & mask) == 0;
+    return adit_in_network(net, host);
 }
 
 uint32_t addr_hash(const struct adit_addr *a, uint64_t seed)

@@ -82,20 +82,12 @@ static const struct rad_coa_client_conf *client_conf(const struct rad_coa_conf *
 
 /* ---- who asks ---------------------------------------------------------------------------- */
 
-static bool inside(const struct adit_addr *network, const struct adit_addr *a)
-{
-    uint32_t bits = network->prefix, whole = bits / 8;
-    if (network->family != a->family || memcmp(network->ip, a->ip, whole) != 0)
-        return false;
-    return bits % 8 == 0 || (network->ip[whole] ^ a->ip[whole]) >> (8 - bits % 8) == 0;
-}
-
 /* The most particular network counts: one host of it may have a secret of its own. */
 static const struct client *client_of(const struct rad_coa *c, const struct adit_addr *peer)
 {
     const struct client *best = NULL;
     for (uint32_t i = 0; i < c->client_count; i++)
-        if (inside(&c->clients[i].network, peer) &&
+        if (adit_in_network(&c->clients[i].network, peer) &&
             (!best || c->clients[i].network.prefix > best->network.prefix))
             best = &c->clients[i];
     return best;

@@ -229,17 +229,6 @@ static enum outcome when_calling(const struct pol *p, const struct pol_facts *f,
     return a->count ? cond_text(a, f ? f->calling : "", "calling station", c) : ABSENT;
 }
 
-static bool addr_in(const struct adit_addr *host, const struct adit_addr *net)
-{
-    uint32_t bytes = net->prefix / 8u, bits = net->prefix % 8u;
-    if (host->family != net->family || bytes > sizeof host->ip)
-        return false;
-    if (memcmp(host->ip, net->ip, bytes) != 0)
-        return false;
-    return bits == 0 || bytes == sizeof host->ip ||
-           (host->ip[bytes] ^ net->ip[bytes]) >> (8u - bits) == 0;
-}
-
 static enum outcome cond_addr(const struct adit_array *nets, const struct adit_addr *host,
                               const char *noun, struct pol_cond *c)
 {
@@ -254,7 +243,7 @@ static enum outcome cond_addr(const struct adit_array *nets, const struct adit_a
         memcpy(&net, item(nets, i), sizeof net);
         add(&wanted, "%s", sep(&wanted));
         add_addr(&wanted, &net, true);
-        if (host && out == MISSED && addr_in(host, &net)) {
+        if (host && out == MISSED && adit_in_network(&net, host)) {
             out = MATCHED;
             add(&hit, "%s ", noun);
             add_addr(&hit, &net, true);

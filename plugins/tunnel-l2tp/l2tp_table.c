@@ -64,19 +64,6 @@ const char *inst_limit(struct inst *in, const struct adit_addr *from)
     return NULL;
 }
 
-static bool in_network(const struct adit_addr *net, const struct adit_addr *a)
-{
-    if (net->family != a->family)
-        return false;
-    uint32_t whole = net->prefix / 8u, bits = net->prefix % 8u;
-    if (whole > adit_addr_len(a->family))
-        return false;
-    if (memcmp(net->ip, a->ip, whole) != 0)
-        return false;
-    uint8_t mask = (uint8_t)(0xff00u >> bits);
-    return !bits || ((net->ip[whole] ^ a->ip[whole]) & mask) == 0;
-}
-
 const char *inst_secret(const struct inst *in, const struct adit_addr *addr,
                         struct l2tp_bytes host_name)
 {
@@ -84,7 +71,7 @@ const char *inst_secret(const struct inst *in, const struct adit_addr *addr,
     for (uint32_t i = 0; i < peers->count; i++) {
         const struct l2tp_peer *p =
             (const void *)((const char *)peers->items + (size_t)i * peers->stride);
-        if (p->address.family && !in_network(&p->address, addr))
+        if (p->address.family && !adit_in_network(&p->address, addr))
             continue;
         if (p->host_name && (strlen(p->host_name) != host_name.len ||
                              memcmp(p->host_name, host_name.p, host_name.len) != 0))

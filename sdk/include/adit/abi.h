@@ -98,6 +98,16 @@ static inline int adit_same_host(const struct adit_addr *a, const struct adit_ad
            memcmp(a->ip, b->ip, adit_addr_len(a->family)) == 0;
 }
 
+/* Whether a host is in a network, as far as its prefix goes. */
+static inline int adit_in_network(const struct adit_addr *net, const struct adit_addr *host)
+{
+    uint32_t len = adit_addr_len(net->family), whole = net->prefix / 8u, rest = net->prefix % 8u;
+    if (!len || host->family != net->family || net->prefix > len * 8u ||
+        (net->zone && net->zone != host->zone) || memcmp(host->ip, net->ip, whole) != 0)
+        return 0;
+    return !rest || ((host->ip[whole] ^ net->ip[whole]) & (0xff00u >> rest) & 0xffu) == 0;
+}
+
 /* An inclusive range of addresses of one family. Frozen. */
 struct adit_range {
     struct adit_addr first;
