@@ -22,6 +22,7 @@
 #include "base/addr.h"
 #include "config/conf.h"
 #include "datapath/dp_nft.h"
+#include "setup_dhcp.h"
 #include "setup_ipsec.h"
 #include "setup_radius.h"
 #include "user_cmd.h"
@@ -29,6 +30,7 @@
 #define SOCKET_MAX 107          /* bytes of a Unix socket's name */
 
 static const char *const methods[] = { "mschapv2", "eap-mschapv2", "chap", "pap" };
+#define DEFAULT_RANGE "10.99.0.2-10.99.0.254"
 enum { MSCHAPV2 = 1, EAP_MSCHAPV2 = 2, CHAP = 4, PAP = 8 };
 
 struct setup {
@@ -42,6 +44,9 @@ struct setup {
     char *psk;                  /* wiped when written */
     struct adit_range range;
     bool have_range;
+    const char *lan;            /* the interface of --lan-interface */
+    char lan_found[IF_NAMESIZE];
+    bool dhcp, dhcp_if_there;   /* --addresses dhcp, auto */
     struct adit_addr server, dns[2], wins[2], *routes;
     uint32_t dns_count, wins_count, route_count;
     char **users;               /* NAME:PASSWORD; wiped when written */
@@ -61,8 +66,10 @@ static const char usage[] =
     "  --psk SECRET           the pre-shared key of L2TP/IPsec clients (default: one is made)\n"
     "  --psk-file FILE        the key is in this file\n"
     "  --certificate FILE --key FILE --ca FILE    L2TP/IPsec clients with certificates (PEM)\n"
-    "  --range A-B            addresses for clients\n"
-    "  --server-address A     our address inside the tunnels (default: the one before the range)\n"
+    "  --addresses dhcp|auto|A-B  clients' addresses: from the LAN's DHCP server, of a range,\n"
+    "                         or (auto) from the server if one answers, else 10.99.0.2-10.99.0.254\n"
+    "  --lan-interface IF     the LAN with that server (default: found, when it is clear)\n"
+    "  --range A-B            the same as --addresses A-B\n"    "  --server-address A     our address inside the tunnels (default: the one before the range)\n"
     "  --dns A,B              DNS servers for clients\n"
     "  --wins A,B             WINS servers for clients\n"
     "  --user NAME:PASSWORD   an account that may connect; repeatable\n"
@@ -125,6 +132,13 @@ static int range(struct setup *s, const char *option, const char *text)
         return complain("%s %s: clients need IPv4 addresses that a host can have", option, text);
     s->have_range = true;
     return 0;
+}
+
+static int client_addresses(struct setup *s, const char *text)
+{
+    s->dhcp = !strcmp(text, "dhcp");
+    s->dhcp_if_there = !strcmp(text, "auto");
+    return s->dhcp || s->dhcp_if_there ? 0 : range(s, "--addresses", text);
 }
 
 static int tunnels(struct setup *s, char *text)
@@ -239,7 +253,7 @@ static int options(struct setup *s, int argc, char **argv)
 {
     enum { OUTPUT = 1, INTERFACE, LISTEN, TUNNELS, RANGE, SERVER, DNS, WINS, USER, AUTH, CLEAR,
            ROUTE, SOCKET, FORCE, PSK, PSK_FILE, CERTIFICATE, KEY, CA, INTERNET, ADMIT, NAT, RADIUS,
-           RADIUS_SECRET, HELP };
+           RADIUS_SECRET, ADDRESSES, LAN, HELP };
     static const struct option longs[] = {
         { "output", 1, NULL, OUTPUT },   { "interface", 1, NULL, INTERFACE },
         { "listen", 1, NULL, LISTEN },   { "tunnels", 1, NULL, TUNNELS },
@@ -252,7 +266,8 @@ static int options(struct setup *s, int argc, char **argv)
         { "radius", 1, NULL, RADIUS },   { "radius-secret-file", 1, NULL, RADIUS_SECRET },
         { "certificate", 1, NULL, CERTIFICATE }, { "key", 1, NULL, KEY },
         { "internet-interface", 1, NULL, INTERNET }, { "admit", 1, NULL, ADMIT },
-        { "nat", 1, NULL, NAT },
+        { "nat", 1, NULL, NAT },         { "addresses", 1, NULL, ADDRESSES },
+        { "lan-interface", 1, NULL, LAN },
         { "ca", 1, NULL, CA },           { "help", 0, NULL, HELP },       { NULL, 0, NULL, 0 },
     };
     int o, rc = 0;
@@ -287,6 +302,8 @@ static int options(struct setup *s, int argc, char **argv)
             break;
         case DNS:       rc = addresses("--dns", optarg, s->dns, &s->dns_count, 2); break;
         case WINS:      rc = addresses("--wins", optarg, s->wins, &s->wins_count, 2); break;
+        case ADDRESSES: rc = client_addresses(s, optarg); break;
+        case LAN:       s->lan = optarg; break;
         case RANGE:     rc = range(s, "--range", optarg); break;
         case SERVER:    rc = address("--server-address", optarg, &s->server); break;
         case ROUTE:     rc = route(s, optarg); break;
@@ -300,6 +317,45 @@ static int options(struct setup *s, int argc, char **argv)
     if (!rc && optind < argc)
         return misuse(usage);
     return rc;
+}
+
+/* Where --addresses dhcp and auto lead to: s->dhcp and s->lan, or a range. */
+static int complete_lan(struct setup *s)
+{
+    const char *not_these[4] = { s->internet, NULL }, **at = not_these + (s->internet != NULL);
+    char why[160] = "no interface is surely a LAN", found[ADDR_TEXT];
+    struct adit_addr server;
+    int answers = -1;
+    if (s->nat)
+        *at++ = s->nat;
+    if (s->dhcp && s->lan == s->lan_found)
+        return 0;               /* found out already */
+    if (!s->dhcp && !s->dhcp_if_there)
+        return s->lan ? complain("--lan-interface is for --addresses dhcp and auto") : 0;
+    bool quiet = adit_options.json || s->dhcp_if_there;
+    if (setup_lan(s->lan, not_these, quiet && !s->dhcp, s->lan_found)) {
+        if (s->dhcp || s->lan)
+            return 1;
+    } else {
+        if (!adit_options.json && s->dhcp_if_there)
+            fprintf(stderr, "adit: asking for a DHCP server on %s ...\n", s->lan_found);
+        answers = s->dhcp ? 1 : setup_dhcp_answers(s->lan_found, &server, why, sizeof why);
+        if (answers == 0)
+            snprintf(why, sizeof why, "no DHCP server answers on %s", s->lan_found);
+    }
+    if (answers == 1) {
+        s->lan = s->lan_found;
+        if (s->dhcp_if_there && !adit_options.json)
+            fprintf(stderr, "adit: note: the DHCP server %s answers on %s: clients get its addresses\n",
+                    addr_text_host(&server, found), s->lan);
+        s->dhcp = true;
+        return 0;
+    }
+    s->dhcp_if_there = false;
+    s->lan = NULL;
+    if (!adit_options.json)
+        fprintf(stderr, "adit: note: %s: clients get addresses of a range\n", why);
+    return s->have_range ? 0 : range(s, "--addresses", DEFAULT_RANGE);
 }
 
 /* ---- the wizard ------------------------------------------------------------------------- */
@@ -471,9 +527,10 @@ static int wizard(struct setup *s)
     if ((s->ipsec || (s->l2tp && !s->clear_l2tp)) && ask_keys(s))
         return 1;
     for (;;) {
-        if (!(a = answer("Addresses for clients, FIRST-LAST", "10.99.0.2-10.99.0.254")))
+        if (!(a = answer("Addresses for clients: FIRST-LAST, dhcp (of the LAN's server), or auto (of the "
+                         "server if one answers, else " DEFAULT_RANGE ")", "auto")))
             return 1;
-        if (!range(s, "range", a))
+        if (!client_addresses(s, a) && !complete_lan(s))
             break;
     }
     for (;;) {
@@ -582,7 +639,8 @@ static bool write_conf(const struct setup *s, FILE *f, const char *listen, const
     }
     fprintf(f, "\nppp:\n  # mschapv2 and eap-mschapv2 make the keys that MPPE needs; pap and chap send\n"
                "  # or keep passwords in weaker ways\n  auth: [%s]\n", auth_text(s, auth));
-    fprintf(f, "  server-address: %s\n", addr_text_host(&s->server, a));
+    if (s->server.family)
+        fprintf(f, "  server-address: %s\n", addr_text_host(&s->server, a));
     addr_list(f, "dns", s->dns, s->dns_count);
     addr_list(f, "wins", s->wins, s->wins_count);
     addr_list(f, "routes", s->routes, s->route_count);
@@ -602,9 +660,17 @@ static bool write_conf(const struct setup *s, FILE *f, const char *listen, const
           "  - type: local\n    file: users.yaml\n", f);
     if (s->radius.servers)
         good = setup_radius_section(&s->radius, f) && good;
-    fprintf(f, "\npools:\n  - type: range\n    ranges: [\"%s-%s\"]\n    server-address: %s\n",
-            addr_text_host(&s->range.first, a), addr_text_host(&s->range.last, b),
-            addr_text_host(&s->server, c));
+    if (s->dhcp) {
+        fputs("\npools:\n  # clients are hosts of the LAN: its DHCP server gives them addresses\n"
+              "  - type: dhcp\n", f);
+        good = put_path(f, "  interface", s->lan) && good;
+        if (s->server.family)
+            fprintf(f, "    server-address: %s\n", addr_text_host(&s->server, c));
+    } else {
+        fprintf(f, "\npools:\n  - type: range\n    ranges: [\"%s-%s\"]\n    server-address: %s\n",
+                addr_text_host(&s->range.first, a), addr_text_host(&s->range.last, b),
+                addr_text_host(&s->server, c));
+    }
     fputs("\npolicies:\n  # The first policy whose conditions all match decides. An account's own\n"
           "  # 'dial-in: allow' or 'deny' goes before the policy's permission.\n"
           "  - type: access\n    policies:\n      - name: default\n        permission: deny\n", f);
@@ -633,6 +699,8 @@ static uint64_t client_count(const struct setup *s)
 {
     uint32_t first = addr_u32(&s->range.first), last = addr_u32(&s->range.last),
              ours = addr_u32(&s->server);
+    if (s->dhcp)
+        return 0;               /* the server knows */
     return (uint64_t)last - first + 1 - (ours >= first && ours <= last);
 }
 
@@ -687,15 +755,23 @@ static int write_all(struct setup *s)
     if (!rc && adit_options.json) {
         json_t *o = json_pack("{s:s, s:s, s:I, s:i}", "config", conf, "users", users,
                               "addresses", (json_int_t)count, "accounts", (int)s->user_count);
+        if (s->dhcp) {
+            json_object_del(o, "addresses");
+            json_object_set_new(o, "dhcp", json_string(s->lan));
+        }
         if (*s->keys.psk_at)
             json_object_set_new(o, "psk_file", json_string(s->keys.psk_at));
         if (*s->keys.generated)
             json_object_set_new(o, "psk", json_string(s->keys.generated));
         rc = json_take(o);
     } else if (!rc) {
-        printf("%s\n%s\nwritten: %llu address%s for clients, %u account%s.\n", conf, users,
-               (unsigned long long)count, count == 1 ? "" : "es", s->user_count,
-               s->user_count == 1 ? "" : "s");
+        if (s->dhcp)
+            printf("%s\n%s\nwritten: addresses for clients from the DHCP server on %s, %u account%s.\n",
+                   conf, users, s->lan, s->user_count, s->user_count == 1 ? "" : "s");
+        else
+            printf("%s\n%s\nwritten: %llu address%s for clients, %u account%s.\n", conf, users,
+                   (unsigned long long)count, count == 1 ? "" : "es", s->user_count,
+                   s->user_count == 1 ? "" : "s");
         if (*s->keys.generated)
             printf("Pre-shared key for L2TP/IPsec clients: %s\n(kept in %s)\n", s->keys.generated,
                    s->keys.psk_at);
@@ -759,14 +835,16 @@ static int complete(struct setup *s)
     char text[64];
     if (complete_tunnels(s))
         return 1;
-    if (!s->have_range)
-        return complain("--range FIRST-LAST is needed: the addresses that clients get");
-    if (!s->server.family) {
+    if (complete_lan(s))
+        return 1;
+    if (!s->have_range && !s->dhcp)
+        return complain("--addresses is needed: where clients get theirs from; FIRST-LAST, dhcp or auto");
+    if (!s->server.family && !s->dhcp) {
         uint32_t first = addr_u32(&s->range.first);
         /* the address before the range when it is in the same /24, else its first */
         s->server = addr_ipv4((first & 0xff) > 1 ? first - 1 : first);
     }
-    if (!client_count(s))
+    if (!s->dhcp && !client_count(s))
         return complain("--range: its only address is the server's own; none is left for clients");
     if (s->pptp && !(s->auth & (MSCHAPV2 | EAP_MSCHAPV2))) {
         if (!s->l2tp && !s->ipsec)

@@ -264,8 +264,8 @@ static void halt(struct dhcp_lease *l, const struct on *on)
 static void restart(struct dhcp_lease *l, const struct on *on)
 {
     bool conflict = on->event == DHCP_EV_CONFLICT;
+    l->refused = false;         /* what comes to the next question counts */
     if (on->event != DHCP_EV_SILENT) {
-        l->refused = true;
         l->expires_ms = 0;      /* the lease that was stored is none any more */
     } else if (!l->wanted) {
         l->wanted = l->facts.address;
@@ -275,7 +275,7 @@ static void restart(struct dhcp_lease *l, const struct on *on)
             l->wanted = 0;
         step(l, &(struct on){ .event = DHCP_EV_BEGIN, .now = on->now });
     } else {
-        l->ops->ended(l->u, conflict ? DHCP_END_CONFLICT : l->refused ? DHCP_END_REFUSED :
+        l->ops->ended(l->u, conflict ? DHCP_END_CONFLICT : on->m ? DHCP_END_REFUSED :
                       DHCP_END_SILENT, on->m ? on->m->text : "");
     }
 }

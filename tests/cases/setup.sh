@@ -36,6 +36,9 @@ t "every option at once" good --interface lo --listen 192.0.2.1 --tunnels l2tp,p
     --control-socket "$work/sock"
 t "  is written" eval 'has "auth: [mschapv2, eap-mschapv2, chap, pap]" && has "routes: [192.0.2.0/24, 198.51.100.0/24]" && has "require-security: no" && has "listen: [\"192.0.2.1:1723\"]"'
 t "  CHAP keeps the passwords in clear, nothing else does" eval 'grep -q "clear: \"a\"" "$work/o/users.yaml" && good $R --user anna:a && ! grep -q clear: "$work/o/users.yaml"'
+t "addresses as a range, too" eval 'good --addresses 10.9.0.10-10.9.0.99 && has "ranges: [\"10.9.0.10-10.9.0.99\"]"'
+t "addresses from the DHCP server of a LAN" eval 'good --addresses dhcp --lan-interface lo && has "type: dhcp" && has "interface: \"lo\"" && ! grep -q server-address "$work/o/aditd.yaml"'
+t "  as JSON" eval 'try --addresses dhcp --lan-interface lo --json | grep -q "\"dhcp\": \"lo\""'
 t "blanks after commas" good $R --auth 'mschapv2, chap' --dns '192.0.2.53, 192.0.2.54' --tunnels 'pptp, l2tp'
 t "PPTP alone" eval 'good $R --tunnels pptp && ! grep -q "type: l2tp" "$work/o/aditd.yaml"'
 t "L2TP alone, on IPv6" eval 'good $R --tunnels l2tp --listen ::1 && has "listen: [\"[::1]:1701\"]"'
@@ -54,6 +57,9 @@ while read -r what options; do
     eval "t 'refused: $what' wrong $options"
 done <<'L'
 no-range
+lan-without-dhcp    $R --lan-interface lo
+addresses-word      --addresses here
+lan-that-is-not     --addresses dhcp --lan-interface nosuch0
 range-backwards     --range 10.9.0.99-10.9.0.10
 range-word          --range here
 range-IPv6          --range fd00::1-fd00::9
