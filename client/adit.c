@@ -31,6 +31,7 @@ static const struct command {
     { "filters", cmd_filters, "packet filters: rules, hits, the sessions that have them" },
     { "pools", cmd_pools, "address pools: size, leased, free" },
     { "plugins", cmd_plugins, "plugin files, faces, instances, last errors" },
+    { "history", cmd_history, "sessions and failed attempts of the past: list, show, summary" },
     { "ipsec", cmd_ipsec, "IPsec peers and associations; rekey, drop, export-wireshark" },
     { "radius", cmd_radius, "RADIUS servers: how they are, counters, test" },
     { "log", cmd_log, "what happened; --follow" },
