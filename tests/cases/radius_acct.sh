@@ -2,62 +2,15 @@
 # radius_acct.sh - accounting and CoA against FreeRADIUS: every session one Start and one
 # Stop, whatever is killed; sessions changed and ended by radclient, and by nobody else.
 . "$(dirname "$0")/lib.sh"
-command -v freeradius >/dev/null && command -v radclient >/dev/null || skip_all "freeradius and freeradius-utils are not installed"
+. "$(dirname "$0")/freeradius.sh"
+command -v radclient >/dev/null || skip_all "freeradius-utils is not installed"
 [ -e "$work/plugins/auth-radius.so" ] || skip_all "auth-radius was not built"
-
-# ---- the server, on the client's side of the wire: 192.0.2.2
-r=$work/radius
-mkdir -p "$r/run"
-cat >"$r/radiusd.conf" <<END
-name = radius
-prefix = /usr
-libdir = /usr/lib/freeradius
-logdir = $r
-run_dir = $r/run
-pidfile = $r/run/pid
-log { destination = files
-      file = $r/log }
-security { reject_delay = 0
-           status_server = yes }
-thread pool { start_servers = 2
-              max_servers = 4
-              min_spare_servers = 1
-              max_spare_servers = 2 }
-client adit { ipaddr = 192.0.2.1
-              secret = acct-secret
-              require_message_authenticator = no }
-modules {
-    detail { filename = $r/detail
-             permissions = 0600 }
-}
-server default {
-    listen { type = auth
-             ipaddr = 192.0.2.2
-             port = 1812 }
-    listen { type = acct
-             ipaddr = 192.0.2.2
-             port = 1813 }
-    authorize { }
-    preacct { }
-    accounting {
-        detail
-    }
-}
-END
-server=
-server_up() {
-    ip netns exec "$id-c" freeradius -f -d "$r" -n radiusd >"$r/out" 2>&1 &
-    server=$!
-    local i
-    for i in $(seq 100); do cli ss -lun 2>/dev/null | grep -q 192.0.2.2:1813 && return 0; sleep 0.05; done
-    tail -20 "$r/log"; return 1
-}
-server_down() { [ -z "$server" ] || { kill -9 "$server"; wait "$server"; } 2>/dev/null; server=; rm -f "$r/run/pid"; }
-trap 'server_down; cleanup' EXIT
-server_up >"$work/why" || { cat "$work/why" "$r/out" >&2; skip_all "freeradius does not start here"; }
+mkdir -p "$rad"
+: >"$rad/users"                 # who may log in is in our own file
+radius_start || exit 1
 
 conf || exit 1
-python3 - "$work/conf/aditd.yaml" <<'END'
+python3 - "$work/conf/aditd.yaml" "$rad_secret" <<'END'
 import sys
 p = sys.argv[1]
 s = open(p).read()
@@ -66,24 +19,24 @@ s = s[:i] + '''
   - type: radius
     name: main
     servers:
-      - host: 192.0.2.2
-        secret: acct-secret
+      - host: 198.51.100.2
+        secret: SECRET
         timeout: 200ms
         tries: 2
     dead-time: 1s
     nas:
       identifier: gate
     coa:
-      listen: 192.0.2.1
+      listen: 198.51.100.1
       clients:
-        - network: 192.0.2.2/32
+        - network: 198.51.100.2/32
           secret: coa-secret
 
 accounting:
   - type: radius
     name: main
     limit: 1s
-''' + s[i:]
+'''.replace('SECRET', sys.argv[2]) + s[i:]
 open(p, 'w').write(s)
 END
 
@@ -121,9 +74,9 @@ if not ok:
     print(sys.argv[2])
 sys.exit(0 if ok else 1)
 END
-touch "$r/detail"
-seen() { python3 "$work/seen.py" "$r/detail" "$1"; }
-forget() { : >"$r/detail"; }
+touch "$rad/detail"
+seen() { python3 "$work/seen.py" "$rad/detail" "$1"; }
+forget() { : >"$rad/detail"; }
 
 # ---- accounting
 start || exit 1
@@ -133,21 +86,22 @@ t "  each has one Start and one Stop" soon seen 'len(starts)==20 and len(stops)=
 t "  which say who, where and how much" seen 'all(r["User-Name"]=="anna" and r["Framed-IP-Address"].startswith("10.99.0.") and r["Acct-Authentic"]=="Local" and r["NAS-Identifier"]=="gate" and int(r["Event-Timestamp"] != "") for r in starts+stops) and all(r["Acct-Terminate-Cause"]=="User-Request" and int(r["Acct-Input-Packets"])>=3 and int(r["Acct-Input-Octets"])>0 for r in stops)'
 
 forget
-server_down
+radius_stop
 t "the server is killed: sessions go on" load --sessions 10
 hold --sessions 3 --hold 600
 up() { json "len([s for s in j if s['state']=='up'])==$1" sessions; }
 t "  others come" soon up 3
 sleep 1
-t "  nothing is lost when it is back" eval 'server_up && soon seen "len(starts)==13 and len(stops)==10"'
-let_go
+t "  nothing is lost when it is back" eval 'radius_start && soon seen "len(starts)==13 and len(stops)==10"'
+adit drop --user anna >/dev/null
 t "  nor doubled" soon seen 'len(starts)==13 and len(stops)==13 and once() and len(ons)==0'
+let_go
 
 forget
-server_down
+radius_stop
 t "the server is killed, then we are, with a spool" eval 'load --sessions 10 && sleep 1 && kill -9 "$pid"; wait "$pid" 2>/dev/null; start'
 t "  more sessions" load --sessions 5
-t "  all of it comes, in order, and then On" eval 'server_up && soon seen "len(starts)==15 and len(stops)==15 and once() and len(ons)==1 and all(place(ons[0])>place(r) for r in stops[:10]) and all(place(ons[0])<place(r) for r in starts[10:])"'
+t "  all of it comes, in order, and then On" eval 'radius_start && soon seen "len(starts)==15 and len(stops)==15 and once() and len(ons)==1 and all(place(ons[0])>place(r) for r in stops[:10]) and all(place(ons[0])<place(r) for r in starts[10:])"'
 t "  late, and it says so" seen 'int(stops[0]["Acct-Delay-Time"])>=1'
 
 forget
@@ -158,22 +112,22 @@ forget
 t "stopped with sessions, the server listening" eval 'hold --sessions 4 --hold 600; soon up 4 && stop; let_go; seen "len(starts)==4 and len(stops)==4 and once() and len(offs)==1 and place(offs[0])==len(records)-1 and all(r[\"Acct-Terminate-Cause\"]==\"Admin-Reboot\" for r in stops)"'
 t "  nothing is left in the spool" eval '[ ! -s "$work"/conf/state/auth-radius/accounting-main/records ]'
 forget
-server_down
+radius_stop
 t "stopped with sessions, the server dead" eval 'start && hold --sessions 4 --hold 600; soon up 4 && stop; let_go; [ -s "$work"/conf/state/auth-radius/accounting-main/records ]'
-t "  it comes after the next start" eval 'server_up && start && soon seen "len(starts)==4 and len(stops)==4 and once() and len(offs)==1 and len(ons)==2"'
+t "  it comes after the next start" eval 'radius_start && start && soon seen "len(starts)==4 and len(stops)==4 and once() and len(offs)==1 and len(ons)==2"'
 t "  and the file is empty again" soon eval '[ ! -s "$work"/conf/state/auth-radius/accounting-main/records ]'
 
 # ---- CoA and Disconnect
 forget
 hold --sessions 2 --hold 600
 t "two sessions, to be managed" eval 'soon up 2 && soon seen "len(starts)==2"'
-first=$(python3 - "$r/detail" <<'END'
+first=$(python3 - "$rad/detail" <<'END'
 import re, sys
 print(re.findall(r'Acct-Session-Id = "([^"]+)"', open(sys.argv[1]).read())[0])
 END
 )
 # ask COMMAND SECRET <attributes: what radclient says
-ask() { cli radclient -x -r 1 -t 2 192.0.2.1:3799 "$1" "$2" 2>&1; }
+ask() { ip netns exec "$id-r" radclient -x -r 1 -t 2 198.51.100.1:3799 "$1" "$2" 2>&1; }
 now() { date +%s; }
 answers() { local code=$1 how=$2; shift 2; printf '%s\n' "$@" "Message-Authenticator = 0x00" | ask "$how" coa-secret >"$work/answer"; grep -q "Received $code" "$work/answer" || { cat "$work/answer"; return 1; }; }
 t "Session-Timeout and Idle-Timeout change" eval 'answers CoA-ACK coa "Acct-Session-Id = $first" "Event-Timestamp = $(now)" "Session-Timeout = 7000" "Idle-Timeout = 6000"'
@@ -184,10 +138,10 @@ t "Authorize-Only" eval 'answers CoA-NAK coa "Acct-Session-Id = $first" "Service
 t "what cannot change in a session" eval 'answers CoA-NAK coa "Acct-Session-Id = $first" "Framed-MTU = 1300" "Event-Timestamp = $(now)" && grep -q Unsupported-Attribute "$work/answer"'
 no_answer() { ! grep -q Received "$work/answer"; }
 t "no answer: an old request" eval 'printf "%s\n" "Acct-Session-Id = $first" "Event-Timestamp = $(($(now) - 400))" "Message-Authenticator = 0x00" | ask disconnect coa-secret >"$work/answer"; no_answer && up 2'
-t "no answer: another secret" eval 'printf "%s\n" "Acct-Session-Id = $first" "Event-Timestamp = $(now)" "Message-Authenticator = 0x00" | ask disconnect acct-secret >"$work/answer"; no_answer && up 2'
+t "no answer: another secret" eval 'printf "%s\n" "Acct-Session-Id = $first" "Event-Timestamp = $(now)" "Message-Authenticator = 0x00" | ask disconnect "$rad_secret" >"$work/answer"; no_answer && up 2'
 t "no answer: unsigned" eval 'printf "%s\n" "Acct-Session-Id = $first" "Event-Timestamp = $(now)" | ask disconnect coa-secret >"$work/answer"; no_answer && up 2'
-ip -n "$id-c" addr add 192.0.2.3/24 dev out
-t "no answer: not listed" eval 'printf "%s\n" "Acct-Session-Id = $first" "Packet-Src-IP-Address = 192.0.2.3" "Event-Timestamp = $(now)" "Message-Authenticator = 0x00" | ask disconnect coa-secret >"$work/answer"; no_answer && up 2'
+ip -n "$id-r" addr add 198.51.100.3/24 dev rad
+t "no answer: not listed" eval 'printf "%s\n" "Acct-Session-Id = $first" "Packet-Src-IP-Address = 198.51.100.3" "Event-Timestamp = $(now)" "Message-Authenticator = 0x00" | ask disconnect coa-secret >"$work/answer"; no_answer && up 2'
 counter() { json "[i for i in j[0]['instances'] if i['kind']=='auth'][0]['counters']['$1']==$2" plugins show auth-radius; }
 t "  each was counted" eval 'counter coa-stale 1 && counter coa-forged 2 && counter coa-unlisted 1'
 # radclient never sends the very same packet again, so this does
@@ -204,11 +158,11 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.settimeout(5)
 answers = set()
 for i in range(3):
-    s.sendto(packet, ('192.0.2.1', 3799))
+    s.sendto(packet, ('198.51.100.1', 3799))
     answers.add(s.recv(4096))
 sys.exit(0 if len(answers) == 1 and answers.pop()[0] == 44 else 1)
 END
-t "the same again has the same answer" cli python3 "$work/again.py" "$first"
+t "the same again has the same answer" ip netns exec "$id-r" python3 "$work/again.py" "$first"
 t "  and is done once" eval 'counter coa-duplicates 2 && counter coa-changed 2'
 t "Disconnect ends one" eval 'answers Disconnect-ACK disconnect "Acct-Session-Id = $first" "Event-Timestamp = $(now)" && soon up 1'
 t "  whose Stop says why" soon seen 'len(stops)==1 and stops[0]["Acct-Session-Id"]=="'"$first"'" and stops[0]["Acct-Terminate-Cause"]=="Admin-Reset"'
