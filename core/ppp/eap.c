@@ -133,6 +133,14 @@ static void relay_answer(struct ppp_auth *a, const struct adit_auth_answer *answ
         }
         s->id = id;
         await(a);
+        /* RFC 3579 section 2.6.1: it says how long it is to be before we ask again. */
+        if (answer->wait_ms) {
+            uint64_t until = pa_now(a) + (answer->wait_ms < PA_WAIT_MAX ? answer->wait_ms : PA_WAIT_MAX);
+            pa_person(a);
+            s->again_at = until;
+            if (s->deadline < until)
+                s->deadline = until;
+        }
         size_t rest;
         const uint8_t *data = rd_rest(&r, &rest);
         pa_send(a, PPP_EAP, &s->last, &s->last_len, code, id, data, rest);

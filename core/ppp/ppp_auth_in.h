@@ -16,6 +16,7 @@
 #define PA_NEVER UINT64_MAX
 #define PA_AGAIN_MS 3000        /* between two sendings of a packet */
 #define PA_SENDS 10             /* of a challenge, a response, a PAP request */
+#define PA_WAIT_MAX 300000      /* that an authenticator may grant a person */
 #define PA_EAP_SENDS 5          /* RFC 3748 section 4.3: 3-5 retransmissions */
 #define PA_TRIES 3              /* passwords in one MS-CHAP conversation */
 #define PA_NAME 255             /* longest name */

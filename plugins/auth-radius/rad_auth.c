@@ -305,6 +305,7 @@ static void challenged(struct adit_self *self, const struct adit_auth_query *q, 
                        const struct rad_how *how, struct rad_judged *j)
 {
     struct rad_attr a;
+    uint32_t seconds;
     size_t n = strnlen(how->server, 255);
     if (q->method != ADIT_AUTH_EAP_RELAY) {
         useless(self, q, how, j, ADIT_CAUSE_AUTH_UNAVAILABLE,
@@ -325,6 +326,8 @@ static void challenged(struct adit_self *self, const struct adit_auth_query *q, 
         wr_bytes(&w, a.p, a.len);
     j->answer.state = j->state;
     j->answer.state_len = (uint32_t)wr_len(&w);
+    if (rad_find(in, 0, RAD_SESSION_TIMEOUT, &a) && rad_u32(&a, &seconds))
+        j->answer.wait_ms = seconds * UINT64_C(1000);
 }
 
 void rad_auth_judge(struct adit_self *self, const struct adit_auth_query *q, const struct rad_in *in,

@@ -385,4 +385,6 @@ M(adit_lease_api, lost, 16)
 M(adit_host, session, 128)
 M(adit_host, lease, 136)
 M(adit_host, state_dir, 144)
+S(adit_auth_answer, 160)
+M(adit_auth_answer, wait_ms, 152)
 #endif

@@ -476,6 +476,7 @@ START_TEST(eap)
     const struct adit_auth_answer *c = verdict(req, ADIT_VERDICT_CHALLENGE, 0);
     ck_assert_uint_eq(c->eap_len, 1000);
     ck_assert_mem_eq(c->eap, packet, 1000);
+    ck_assert_uint_eq(c->wait_ms, 30000);
 
     x = query(ADIT_AUTH_EAP_RELAY, "CORP\\anna");
     x.eap = packet, x.eap_len = eap_make(packet, 2, 2, 1290);

@@ -1293,6 +1293,33 @@ START_TEST(eap_mschapv2_retries_and_changes)
 }
 END_TEST
 
+/* RFC 3579 section 2.6.1: the authenticator says how long a person may take. */
+START_TEST(eap_relay_waits_for_a_person)
+{
+    static const uint64_t waits[] = { 0, 60000, 3600000 };
+    static const uint64_t gives_up[] = { 0, 60000, 300000 };
+    struct world w;
+    for (int i = 0; i < 3; i++) {
+        world_init(&w, NULL, &cli_cfg);
+        w.srv.silent = true;
+        ppp_auth_obey(w.cli.a, ADIT_AUTH_EAP_MD5);
+        ppp_auth_demand(w.srv.a, ADIT_AUTH_EAP_RELAY);
+        world_run(&w, 1000);
+        ck_assert_uint_eq(w.srv.asked, 1);
+        w.loss = 100;           /* and then nothing is heard of it */
+        struct adit_auth_answer a = { .size = sizeof a, .verdict = ADIT_VERDICT_CHALLENGE,
+                                      .eap = (const uint8_t *)"\1\2\0\5\6", .eap_len = 5, .wait_ms = waits[i] };
+        ppp_auth_answer_take(w.srv.a, &a);
+        world_run(&w, gives_up[i] ? gives_up[i] - 2000 : 10000);
+        ck_assert(!w.srv.over);
+        world_run(&w, 400000);
+        ck_assert(w.srv.over);
+        ck_assert_uint_eq(w.srv.cause, ADIT_CAUSE_AUTH_TIMEOUT);
+        world_fini(&w);
+    }
+}
+END_TEST
+
 START_TEST(eap_is_relayed)
 {
     struct world w;
@@ -1561,6 +1588,7 @@ static Suite *suite(void)
         a_server_without_the_password_is_found_out, a_challenge_later_on_is_answered, a_peer_is_challenged_once_more,
         golden_packets, M2_the_peers_nak_is_followed, the_configured_method_is_offered_first,
         eap_peer_manners, eap_mschapv2_retries_and_changes, eap_is_relayed,
+        eap_relay_waits_for_a_person,
         tls_versions_and_fragments, tls_keys_follow_the_rfcs, tls_certificate_names_the_user,
         tls_server_must_have_the_name_that_was_called, tls_bad_certificates, tls_limits, NULL });
 }

@@ -79,6 +79,8 @@ struct adit_auth_answer {
     uint32_t eap_len;
     uint32_t state_len;
     const uint8_t *state;       /* CHALLENGE: given back with the next query */
+    uint64_t wait_ms;           /* since 1.1; CHALLENGE: how long the peer may take, for instance
+                                 * to type something; 0: as long as usual */
 };
 
 /* What is known of a user's secret. */
