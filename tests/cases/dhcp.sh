@@ -114,7 +114,7 @@ pools() {
     client-id: vpn
     shortest-lease: 5s
     retry: 1s
-    timeout: 4s
+    timeout: 6s
     $how
 $(printf '    %s\n' "$@")
   - type: range
@@ -185,7 +185,7 @@ a_server() {
     before=$(addresses)
     t "$what: and given back" hang_up
     t "$what: which the server has understood" soon freed_there "$before"
-    t "$what: a reservation by client identifier" eval 'as dora --sessions 1 --ping 1 --hold 3 >/dev/null & d=$!; soon json "[s[\"address\"] for s in j]==[\"10.$(net).0.9\"]" sessions; rc=$?; wait $d; [ $rc = 0 ]'
+    t "$what: a reservation by client identifier" eval 'as dora --sessions 1 --ping 1 --hold 8 >/dev/null & d=$!; soon json "[s[\"address\"] for s in j]==[\"10.$(net).0.9\"]" sessions; rc=$?; wait $d; [ $rc = 0 ]'
     t "$what: a client with an interface" dial
     t "$what: reaches the LAN" cli ping -c 2 -W 2 -I "$dial_if" 10.50.0.2
     t "$what: and is reached from there" lan ping -c 2 -W 2 "$dial_address"
