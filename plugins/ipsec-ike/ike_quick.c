@@ -903,6 +903,20 @@ static void retire(struct ike_quick *q, struct ike_want *w)
     }
 }
 
+/* Whether a pair that is replaced still sends. Then the new one waits for the
+ * peer's first packet, or for the end of the old: many peers have it only when
+ * they have worked through the third message, and packets would overtake that. */
+static bool replaces(const struct ike_want *w)
+{
+    struct sad_pair_view v;
+    for (struct sad_pair *p = NULL; w && w->bond && (p = sad_pair_next(w->bond->assoc, p));) {
+        sad_pair_view(p, &v);
+        if (v.sends && !v.ending)
+            return true;
+    }
+    return false;
+}
+
 static bool send_3(struct ike_quick *q, struct ike_rx *rx)
 {
     struct ike_sa *sa = q->sa;
@@ -917,7 +931,7 @@ static bool send_3(struct ike_quick *q, struct ike_rx *rx)
         ike_out_payload(&o, IKE_P_HASH, hash, sa->keys.hash->len);
         len = ike_close(sa, &o, q->iv);
     }
-    if (len == 0 || !install(q, true))
+    if (len == 0 || !install(q, !replaces(q->want)))
         return fail(q, NONE, IKE_SAY_REFUSED, ADIT_EIO, "the pair of SAs could not be made");
     ike_send(sa, &q->sent, sa->path, k->out, len, false);
     say_up(q);

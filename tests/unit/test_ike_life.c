@@ -151,6 +151,63 @@ START_TEST(every_message_of_a_rekey_lost_doubled_late)
 }
 END_TEST
 
+/* A peer, as strongSwan is, that has the new pair some time after our third message. */
+struct slow {
+    bool on;
+    uint32_t quick;             /* messages of quick mode from the server */
+    uint64_t ready_at;
+    uint8_t spi[4];             /* that the server sent with before */
+};
+
+static struct rig_fate slow_peer(struct rig *r, const struct rig_pkt *k, void *u)
+{
+    struct slow *l = u;
+    if (k->from == RIG_SERVER && k->kind == RIG_ESP) {
+        if (!l->on)
+            memcpy(l->spi, k->p, sizeof l->spi);
+        else if (memcmp(l->spi, k->p, sizeof l->spi) != 0 && (l->quick < 2 || r->now < l->ready_at))
+            return (struct rig_fate){ 0, { 0 } };
+    }
+    if (l->on && k->from == RIG_SERVER && k->kind == RIG_IKE && k->p[18] == IKE_X_QUICK &&
+        ++l->quick == 2) {
+        l->ready_at = r->now + 250;
+        return (struct rig_fate){ 1, { 250 } };
+    }
+    return (struct rig_fate){ 1, { 10 } };
+}
+
+START_TEST(W8_the_new_pair_waits_for_a_slow_peer)
+{
+    for (int one_way = 0; one_way < 2; one_way++) {
+        static struct rig r;
+        struct slow l = { .quick = 0 };
+        rig_init(&r, &(struct rig_setup){ .psk = { "s", "s" } });
+        struct rig_end *a = &r.end[0], *b = &r.end[1];
+        rig_dial(&r, 0);
+        r.wire = slow_peer;
+        r.u = &l;
+        rig_run(&r, 2000);
+        uint32_t n = 0;
+        for (uint64_t end = r.now + 20000; r.now < end; n++) {
+            rig_send(b, rig_assoc(b), n);
+            if (!one_way)
+                rig_send(a, rig_assoc(a), n);
+            rig_run(&r, 20);
+            if (n == 20) {
+                l.on = true;
+                ck_assert_int_eq(ike_rekey(b->ike, rig_assoc(b)), 0);
+            }
+        }
+        rig_run(&r, 500);
+        ck_assert_uint_ge(l.quick, 2);
+        for (uint32_t i = 0; i < n; i++)
+            ck_assert_msg(a->seen[i] == 1, "datagram %u came %u times", i, a->seen[i]);
+        ck_assert_uint_eq(rig_pairs(rig_assoc(b)), 1);
+        rig_fini(&r);
+    }
+}
+END_TEST
+
 /* Phase 1 ends and nobody makes another: the pair lives on to its own end. */
 START_TEST(children_outlive_phase_1)
 {
@@ -458,6 +515,7 @@ static Suite *suite(void)
         an_hour_the_caller_rekeys, an_hour_the_server_rekeys, an_hour_with_pfs_and_nats,
         both_rekey_at_once, every_message_of_a_rekey_lost_doubled_late, children_outlive_phase_1,
         W8_delete_in_any_order, deletes_in_clear_are_ignored, W23_goodbyes_are_lost_or_doubled,
+        W8_the_new_pair_waits_for_a_slow_peer,
         M9_a_dead_peer_is_found, no_question_while_esp_flows, W3_a_peer_without_dpd_is_not_asked,
         nat_keepalives, a_nat_rebinds, W7_an_idle_pair_goes_and_another_comes,
         M6_the_shorter_lifetime_counts, a_failed_rekey_is_tried_again, W7_bytes_are_used_up, NULL };
