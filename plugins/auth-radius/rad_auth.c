@@ -368,7 +368,7 @@ void rad_auth_judge(struct adit_self *self, const struct adit_auth_query *q, con
 /* ---- a query ------------------------------------------------------------------------------ */
 
 struct query {
-    struct adit_node node;
+    struct adit_entry of_req;   /* in me->queries */
     struct rad_auth *me;
     struct rad_ask *ask;
     adit_request req;
@@ -383,9 +383,11 @@ struct query {
     uint8_t attrs[];            /* as they stand in the packet, but for the password */
 };
 
+static uint32_t hash_of(adit_request req) { return adit_hash_of(&req, sizeof req, 0); }
+
 static void query_end(struct query *x)
 {
-    adit_list_del(&x->node);
+    adit_table_del(&x->me->queries, &x->of_req);
     x->me->waiting--;
     bytes_wipe(x, sizeof *x + x->len);
     free(x);
@@ -397,24 +399,12 @@ static void answer(struct adit_self *self, adit_request req, uint32_t verdict, u
     self->host->request->done(self, req, 0, &a);
 }
 
-static bool carries(const struct rad_out *o, uint32_t type)
-{
-    struct rd r = rd_of(o->bytes + RAD_HEAD, o->len - RAD_HEAD);
-    while (rd_left(&r)) {
-        uint8_t t = rd_u8(&r), n = rd_u8(&r);
-        if (t == type)
-            return true;
-        rd_skip(&r, n < 2 ? rd_left(&r) : n - 2u);
-    }
-    return false;
-}
-
 /* Known only when it is written: which of our addresses this server sees. */
 void rad_auth_put_our(struct rad_out *o)
 {
-    if (o->our.family == ADIT_AF_IPV4 && !carries(o, RAD_NAS_IP_ADDRESS))
+    if (o->our.family == ADIT_AF_IPV4 && !rad_has(o, RAD_NAS_IP_ADDRESS))
         rad_put(o, RAD_NAS_IP_ADDRESS, o->our.ip, 4);
-    else if (o->our.family == ADIT_AF_IPV6 && !carries(o, RAD_NAS_IPV6_ADDRESS))
+    else if (o->our.family == ADIT_AF_IPV6 && !rad_has(o, RAD_NAS_IPV6_ADDRESS))
         rad_put(o, RAD_NAS_IPV6_ADDRESS, o->our.ip, 16);
 }
 
@@ -529,7 +519,7 @@ static struct query *query_new(struct rad_auth *me, adit_request req, const stru
         memcpy(x->password, q->password, q->password_len);
         x->password_len = q->password_len;
     }
-    adit_list_add(&me->queries, &x->node);
+    adit_table_add(&me->queries, hash_of(req), &x->of_req);
     me->waiting++;
     return x;
 }
@@ -584,8 +574,9 @@ static void check(struct adit_self *self, uint64_t req, const struct adit_auth_q
 static void cancel(struct adit_self *self, uint64_t req)
 {
     struct rad_auth *me = self->instance;
-    ADIT_LIST_EACH(n, &me->queries) {
-        struct query *x = ADIT_OF(n, struct query, node);
+    const uint32_t hash = hash_of(req);
+    for (struct adit_entry *e = adit_table_first(&me->queries, hash); e; e = adit_table_next(&me->queries, e)) {
+        struct query *x = ADIT_OF(e, struct query, of_req);
         if (x->req != req)
             continue;
         rad_ask_cancel(x->ask);
@@ -605,6 +596,7 @@ static void destroy(struct adit_self *self)
     rad_share_end(&me->share);
     rad_coa_free(me->coa);
     rad_group_free(me->group);
+    adit_table_fini(&me->queries);
     rad_dict_drop();
     free(me);
     self->instance = NULL;
@@ -620,7 +612,6 @@ static int32_t create(struct adit_self *self)
         return adit_fail(self, ADIT_ENOMEM, "out of memory");
     }
     me->self = self;
-    adit_list_init(&me->queries);
     self->instance = me;
     rc = rad_conf_nas(self, &c->nas);
     if (rc == 0 && !(me->group = rad_group_new(self, &c->servers, RAD_AUTH)))

@@ -6,6 +6,7 @@
 #ifndef RAD_AUTH_H
 #define RAD_AUTH_H
 
+#include <adit/table.h>
 #include "rad_client.h"
 #include "rad_coa.h"
 #include "rad_share.h"
@@ -25,7 +26,7 @@ struct rad_auth {
     struct rad_group *group;
     struct rad_coa *coa;
     struct rad_share share;
-    struct adit_node queries;   /* struct query (rad_auth.c), being asked */
+    struct adit_table queries;  /* struct query (rad_auth.c), being asked, by request */
     uint32_t waiting;
     bool running;               /* between start() and stop() */
 };

@@ -191,6 +191,18 @@ void rad_put_password(struct rad_out *o, const void *p, uint32_t len)
     bytes_wipe(pad, sizeof pad);
 }
 
+bool rad_has(const struct rad_out *o, uint32_t type)
+{
+    struct rd r = rd_of(o->bytes + RAD_HEAD, o->len - RAD_HEAD);
+    while (rd_left(&r)) {
+        uint8_t t = rd_u8(&r), n = rd_u8(&r);
+        if (t == type)
+            return true;
+        rd_skip(&r, n - 2u);    /* ours are never shorter than two */
+    }
+    return false;
+}
+
 uint32_t rad_finish(struct rad_out *o, uint8_t id)
 {
     static const uint8_t zeros[16];

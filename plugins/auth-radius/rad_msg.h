@@ -72,6 +72,8 @@ void rad_put_long(struct rad_out *o, uint32_t type, const void *p, uint32_t len)
 void rad_put_vendor(struct rad_out *o, uint32_t vendor, uint32_t type, const void *p, uint32_t len);
 void rad_put_tagged(struct rad_out *o, uint32_t type, uint32_t tag, const void *p, uint32_t len);
 void rad_put_password(struct rad_out *o, const void *p, uint32_t len);  /* User-Password, section 5.2 */
+/* Whether something of a type was written already. */
+bool rad_has(const struct rad_out *o, uint32_t type);
 /* Signs; the packet stands in o->bytes. May be called again with another id (a
  * retransmission to another server begins anew instead: the key differs).
  * Octets; 0: it did not fit, or this host forbids MD5. */

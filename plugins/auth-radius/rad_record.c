@@ -92,18 +92,6 @@ static void begin(struct rad_out *o, uint32_t status, uint64_t wall_s)
     rad_put_u32(o, RAD_EVENT_TIMESTAMP, (uint32_t)wall_s);
 }
 
-static bool has(const struct rad_out *o, uint32_t type)
-{
-    struct rd r = rd_of(o->bytes + RAD_HEAD, o->len - RAD_HEAD);
-    while (rd_left(&r)) {
-        uint8_t t = rd_u8(&r), n = rd_u8(&r);
-        if (t == type)
-            return true;
-        rd_skip(&r, n < 2 ? rd_left(&r) + 1 : n - 2u);
-    }
-    return false;
-}
-
 static uint32_t finish(const struct rad_out *o, uint8_t out[RAD_RECORD_MAX])
 {
     uint32_t len = o->len - RAD_HEAD;
@@ -136,7 +124,7 @@ static void put_v4(struct adit_self *self, struct rad_out *o, uint32_t type, con
                    uint32_t id)
 {
     const struct adit_addr *v = adit_attr_addr(self->host, a, id, 0);
-    if (v && v->family == ADIT_AF_IPV4 && !has(o, type))
+    if (v && v->family == ADIT_AF_IPV4 && !rad_has(o, type))
         rad_put(o, type, v->ip, 4);
 }
 
@@ -145,7 +133,7 @@ static void put_prefixes(struct adit_self *self, struct rad_out *o, uint32_t typ
                          const struct adit_attrs *a, uint32_t id)
 {
     const struct adit_addr *v;
-    if (has(o, type))
+    if (rad_has(o, type))
         return;
     for (uint32_t i = 0; (v = adit_attr_addr(self->host, a, id, i)); i++) {
         uint8_t b[18] = { 0, v->prefix };
@@ -162,7 +150,7 @@ static void put_prefixes(struct adit_self *self, struct rad_out *o, uint32_t typ
 static void put_class(struct adit_self *self, struct rad_out *o, const struct adit_attrs *a)
 {
     const struct adit_value *v;
-    if (has(o, RAD_CLASS))
+    if (rad_has(o, RAD_CLASS))
         return;
     for (uint32_t i = 0; (v = self->host->attr->get(a, ADIT_ATTR_CLASS, i)); i++)
         if (v->len && v->len <= 253 && o->len - RAD_HEAD + 2 + v->len <= RAD_RECORD_MAX)
@@ -190,7 +178,7 @@ uint32_t rad_record_session(struct adit_self *self, const struct rad_nas_conf *n
     put_prefixes(self, &o, RAD_FRAMED_IPV6_PREFIX, attrs, ADIT_ATTR_IPV6_PREFIX);
     put_prefixes(self, &o, RAD_DELEGATED_IPV6_PREFIX, attrs, ADIT_ATTR_DELEGATED_PREFIX);
     const struct adit_addr *v6 = adit_attr_addr(h, attrs, ADIT_ATTR_IPV6_ADDRESS, 0);
-    if (v6 && v6->family == ADIT_AF_IPV6 && !has(&o, RAD_FRAMED_IPV6_ADDRESS))
+    if (v6 && v6->family == ADIT_AF_IPV6 && !rad_has(&o, RAD_FRAMED_IPV6_ADDRESS))
         rad_put(&o, RAD_FRAMED_IPV6_ADDRESS, v6->ip, 16);
     if (status != RAD_STATUS_START)
         put_counts(self, &o, attrs);
@@ -211,7 +199,7 @@ uint32_t rad_record_nas(struct adit_self *self, const struct rad_nas_conf *nas, 
     begin(&o, status, wall_s);
     rad_attr_describe(self, nas, none, &o, RAD_IN_ACCT);
     self->host->attr->free(none);
-    if (!has(&o, RAD_ACCT_SESSION_ID)) {
+    if (!rad_has(&o, RAD_ACCT_SESSION_ID)) {
         /* Required in every record (RFC 2866 section 5.5). */
         rad_put_str(&o, RAD_ACCT_SESSION_ID, "00000000");
     }
