@@ -126,7 +126,7 @@ START_TEST(mschapv2_is_computed_as_clients_do)
         struct rad_attr r = { 0 }, c = { 0 };
         struct rad_out o;
         struct rad_in in;
-        uint8_t hash[16], want[24], proof[20], success[1 + 42] = { 0 };
+        uint8_t hash[16], want[24], proof[20], success[1 + 42 + 1] = { 0 };     /* and the NUL of the last digit */
         begin();
         a_->dead = true;
         a_->got = 0;
@@ -147,7 +147,7 @@ START_TEST(mschapv2_is_computed_as_clients_do)
             snprintf((char *)success + 3 + 2 * i, 3, "%02X", right ? proof[i] : 0x11);
         struct rad_key key = { self->host->crypto, (const uint8_t *)"sa", 2 };
         rad_begin_answer(&o, &key, RAD_ACCESS_ACCEPT, in.authenticator);
-        rad_put_vendor(&o, RAD_VENDOR_MICROSOFT, RAD_MS_CHAP2_SUCCESS, success, sizeof success);
+        rad_put_vendor(&o, RAD_VENDOR_MICROSOFT, RAD_MS_CHAP2_SUCCESS, success, sizeof success - 1);
         uint32_t len = rad_finish(&o, in.id);
         (void)fake_datagram(ADIT_PROTO_UDP, &a_->at, &f->our, NULL, o.bytes, len);
         ck_assert(fake_verb_finished(call));
