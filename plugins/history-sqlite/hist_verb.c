@@ -96,7 +96,7 @@ static int32_t query_of(struct adit_self *self, const struct adit_kv *args, uint
         return adit_fail(self, ADIT_EINVAL, "before is what an earlier answer gave as next");
     if (!number_arg(args, n, "limit", &limit) || limit < 1 || limit > HIST_LIMIT_MAX)
         return adit_fail(self, ADIT_EINVAL, "limit is from 1 to %u", HIST_LIMIT_MAX);
-    q->failed = failed && failed->v.u;
+    q->failed = failed && failed->type == ADIT_TYPE_BOOL && failed->v.u;
     q->limit = (uint32_t)limit;
     return 0;
 }
