@@ -212,13 +212,40 @@ int32_t attr_append(struct adit_attrs *to, const struct adit_attrs *from)
     return 0;
 }
 
+/* Room for what is added behind what stays, before anything goes. */
+static int32_t room_for(struct adit_attrs *to, const struct adit_attrs *from)
+{
+    uint32_t all = from->count;
+    for (uint32_t i = 0; i < to->count; i++)
+        all += attr_get(from, to->items[i].id, 0) == NULL;
+    if (all > ITEMS_MAX)
+        return ADIT_ENOMEM;
+    if (all <= to->room)
+        return 0;
+    struct attr *items = realloc(to->items, all * sizeof *items);
+    if (!items)
+        return ADIT_ENOMEM;
+    to->items = items;
+    to->room = all;
+    return 0;
+}
+
 int32_t attr_over(struct adit_attrs *to, const struct adit_attrs *from)
 {
-    if (to == from)
+    struct adit_attrs fresh = { .count = 0 };
+    if (to == from || !from || !from->count)
         return 0;
-    for (uint32_t i = 0; from && i < from->count; i++)
-        attr_del(to, from->items[i].id);
-    return attr_append(to, from);
+    int32_t rc = attr_append(&fresh, from);
+    if (!rc)
+        rc = room_for(to, &fresh);
+    for (uint32_t i = 0; i < fresh.count && rc; i++)
+        item_fini(&fresh.items[i]);
+    for (uint32_t i = 0; i < fresh.count && !rc; i++)
+        attr_del(to, fresh.items[i].id);
+    for (uint32_t i = 0; i < fresh.count && !rc; i++)
+        to->items[to->count++] = fresh.items[i];
+    free(fresh.items);
+    return rc;
 }
 
 bool attr_equal(const struct adit_value *a, const struct adit_value *b)

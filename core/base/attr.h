@@ -13,7 +13,8 @@ extern const struct adit_attr_api plug_attr_api;
 
 /* Adds every value of `from` behind those of `to`; 0 or ADIT_ENOMEM. */
 int32_t attr_append(struct adit_attrs *to, const struct adit_attrs *from);
-/* Puts `from` over `to`: attributes that `from` has replace those of `to`. */
+/* Puts `from` over `to`: attributes that `from` has replace those of `to`. All of
+ * them, or on ADIT_ENOMEM none. */
 int32_t attr_over(struct adit_attrs *to, const struct adit_attrs *from);
 /* The same type and value. */
 bool attr_equal(const struct adit_value *a, const struct adit_value *b);

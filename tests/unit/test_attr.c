@@ -81,6 +81,29 @@ START_TEST(over_replaces_append_adds)
 }
 END_TEST
 
+START_TEST(over_replaces_all_or_nothing)
+{
+    struct adit_attrs *a = A->make(), *b = A->make();
+    struct adit_value x = adit_value_str("x"), y = adit_value_str("y");
+    A->put(a, ADIT_ATTR_USER, &x);
+    A->put(a, ADIT_ATTR_GROUP, &x);
+    while (A->put(b, ADIT_ATTR_GROUP, &y) == 0)
+        ;
+    ck_assert_int_eq(attr_over(a, b), ADIT_ENOMEM);
+    ck_assert_str_eq(A->get(a, ADIT_ATTR_GROUP, 0)->v.p, "x");
+    ck_assert_ptr_null(A->get(a, ADIT_ATTR_GROUP, 1));
+    const char *user = A->get(a, ADIT_ATTR_USER, 0)->v.p;
+    A->del(b, ADIT_ATTR_GROUP);
+    for (int i = 0; i < 1023; i++)
+        A->put(b, ADIT_ATTR_GROUP, &y);
+    ck_assert_int_eq(attr_over(a, b), 0);
+    ck_assert_str_eq(A->get(a, ADIT_ATTR_GROUP, 1022)->v.p, "y");
+    ck_assert_ptr_eq(A->get(a, ADIT_ATTR_USER, 0)->v.p, user);  /* what stays is not moved */
+    A->free(a);
+    A->free(b);
+}
+END_TEST
+
 START_TEST(lists_are_bounded)
 {
     static char big[65537];
@@ -105,7 +128,7 @@ END_TEST
 static Suite *suite(void)
 {
     const TTest *const tests[] = { lists_are_bounded, lists_hold_values_in_order, wrong_types_are_refused,
-        names_and_vendors, over_replaces_append_adds, NULL };
+        names_and_vendors, over_replaces_append_adds, over_replaces_all_or_nothing, NULL };
     return unit_suite("attr", tests);
 }
 UNIT_MAIN(suite)
