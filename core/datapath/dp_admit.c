@@ -29,6 +29,8 @@ bool dp_admit_parse(const char *text, struct dp_admit *out)
         text += 9;
         if (!number(&text, 255, &out->proto))
             return false;
+        if (out->proto == 6 || out->proto == 17)        /* all of its ports */
+            out->last = 65535;
         return !*text && out->proto != 0;
     }
     out->proto = strncmp(text, "tcp/", 4) == 0 ? 6 : strncmp(text, "udp/", 4) == 0 ? 17 : 0;

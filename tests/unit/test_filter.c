@@ -668,6 +668,7 @@ START_TEST(what_an_interface_admits)
     static const struct { const char *text; bool good; uint32_t proto, first, last; } t[] = {
         { "icmp-echo", true, 0, 0, 0 },     { "tcp/22", true, 6, 22, 22 },
         { "udp/6000-6010", true, 17, 6000, 6010 }, { "protocol/89", true, 89, 0, 0 },
+        { "protocol/6", true, 6, 0, 65535 }, { "protocol/17", true, 17, 0, 65535 },
         { "tcp/65536", false, 0, 0, 0 },    { "tcp/", false, 0, 0, 0 },     { "tcp/9-8", false, 0, 0, 0 },
         { "tcp/22 ", false, 0, 0, 0 },      { "protocol/0", false, 0, 0, 0 }, { "protocol/256", false, 0, 0, 0 },
         { "protocol/6x", false, 0, 0, 0 },  { "ssh", false, 0, 0, 0 },      { "", false, 0, 0, 0 },
