@@ -47,12 +47,13 @@ static struct dhcp_own *by_id(struct dhcp_pool *p, uint64_t id)
     return NULL;
 }
 
+/* One that is about to go is nobody's: who is refused may ask again at once. */
 static struct dhcp_own *by_key(struct dhcp_pool *p, const uint8_t *id, uint8_t len)
 {
     for (struct adit_entry *e = adit_table_first(&p->by_key, adit_hash_of(id, len, p->seed)); e;
          e = adit_table_next(&p->by_key, e)) {
         struct dhcp_own *o = ADIT_OF(e, struct dhcp_own, by_key);
-        if (o->client_id_len == len && memcmp(o->client_id, id, len) == 0)
+        if (!o->dead && o->client_id_len == len && memcmp(o->client_id, id, len) == 0)
             return o;
     }
     return NULL;
@@ -473,6 +474,8 @@ static bool op_is_free(void *u, uint32_t address)
         if (h->log->allow(p->self, &dhcp_ev_declined, 6))
             adit_event(p->self, &dhcp_ev_declined, ADIT_KV_S("account", o->account),
                        ADIT_KV_ADDR("address", &at), ADIT_KV_ADDR("server", &server));
+    } else if (other && other != o && other->req) {
+        index_address(other, false);    /* its user is back and asks for it: the server says no */
     } else if (other && other != o) {
         give_back(other);       /* of before; the server gave it to somebody else */
     }

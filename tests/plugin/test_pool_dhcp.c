@@ -539,6 +539,44 @@ START_TEST(conflicts_are_declined)
 }
 END_TEST
 
+static struct adit_request_api requests;
+static const struct adit_request_api *its_requests;
+static adit_request asked_again;
+
+/* The old session makes room, and the pool is asked once more from inside its answer. */
+static void done_and_again(struct adit_self *self, adit_request req, int32_t status, const void *answer)
+{
+    its_requests->done(self, req, status, answer);
+    if (status != ADIT_EEXIST || asked_again)
+        return;
+    H.holders = 0;
+    asked_again = ask_with(self, "carl", NULL, "10.0.0.80", NULL);
+}
+
+START_TEST(who_is_refused_may_ask_again_at_once)
+{
+    struct adit_self *s = pool(RELAY);
+    uint32_t cause;
+    its_requests = host.request;
+    requests = *its_requests;
+    requests.done = done_and_again;
+    host.request = &requests;
+    asked_again = 0;
+    H.holders = 1;
+    adit_request req = ask_with(s, "carl", NULL, "10.0.0.80", NULL);
+    ck_assert_uint_eq(taken(), DHCP_DISCOVER);
+    reply(DHCP_OFFER, SERVER, IP(10, 0, 0, 80));
+    ck_assert_uint_eq(taken(), DHCP_REQUEST);
+    reply(DHCP_ACK, SERVER, IP(10, 0, 0, 80));
+    ck_assert_uint_eq(taken(), DHCP_DECLINE);
+    ck_assert_int_eq(refused(req, &cause), ADIT_EEXIST);
+    ck_assert(asked_again);
+    get(s, asked_again, IP(10, 0, 0, 80));
+    fake_inst_free(s);
+    fake_end();
+}
+END_TEST
+
 START_TEST(an_account_has_its_address)
 {
     struct adit_self *s = pool(RELAY);
@@ -679,6 +717,31 @@ START_TEST(after_a_restart_users_get_what_they_had)
     fake_inst_free(s);
     s = pool(RELAY);            /* a good end leaves nothing */
     ck_assert_ptr_nonnull(strstr(fake_status(s), "\"waiting\": 0"));
+    fake_inst_free(s);
+    fake_end();
+    clean(dir);
+}
+END_TEST
+
+START_TEST(after_a_restart_somebody_else_has_it)
+{
+    char *dir = state_dir();
+    struct adit_self *s = pool(RELAY);
+    get(s, ask(s, "anna"), IP(10, 0, 0, 77));
+    killed(s, dir);
+    s = pool(RELAY);
+    adit_request anna = ask(s, "anna");
+    ck_assert_uint_eq(taken(), DHCP_REQUEST);
+    const uint32_t hers = Q.xid;
+    uint8_t chaddr[6];
+    memcpy(chaddr, Q.b + 28, sizeof chaddr);
+    /* the server, without its memory, gives it to him before it answers her */
+    get(s, ask(s, "bert"), IP(10, 0, 0, 77));
+    ck_assert(!fake_answered(anna));
+    Q.xid = hers;
+    memcpy(Q.b + 28, chaddr, sizeof chaddr);
+    reply(DHCP_NAK, SERVER, 0);
+    get(s, anna, IP(10, 0, 0, 78));
     fake_inst_free(s);
     fake_end();
     clean(dir);
@@ -906,9 +969,10 @@ static Suite *suite(void)
         a_lease_and_what_comes_with_it, on_a_lan_everybody_is_asked, identities,
         one_account_for_everybody, silence_is_noticed_and_so_is_its_end,
         a_full_server_is_not_a_silent_one, a_session_lives_to_the_end_of_its_lease,
-        what_is_cancelled_is_given_back, conflicts_are_declined, an_account_has_its_address,
+        what_is_cancelled_is_given_back, conflicts_are_declined,
+        who_is_refused_may_ask_again_at_once, an_account_has_its_address,
         hostile_datagrams_change_nothing, after_a_restart_users_get_what_they_had,
-        after_a_restart_without_a_server, a_file_of_nonsense, thousands_of_leases,
+        after_a_restart_somebody_else_has_it, after_a_restart_without_a_server, a_file_of_nonsense, thousands_of_leases,
         what_cannot_serve_says_why, reload_takes_other_servers,
         every_loss_duplication_and_reordering, NULL,
     };
