@@ -129,15 +129,20 @@ static void again_end(struct ses *s)
     s->again_attrs = NULL;
 }
 
+/* Nobody waits for the answer any more; the query was the plugin's until now. */
+static void ask_end(struct ses *s)
+{
+    adit_request req = s->req;
+    s->req = 0;
+    if (req)
+        plug_ask_cancel(req);
+    query_free(s);
+}
+
 void ses_auth_leave(struct ses *s)
 {
     again_end(s);
-    if (s->req) {
-        adit_request req = s->req;
-        s->req = 0;
-        plug_ask_cancel(req);
-    }
-    query_free(s);
+    ask_end(s);
     ses_index_user(s, false);
     bytes_wipe(&s->answer, sizeof s->answer);
 }
@@ -221,7 +226,7 @@ static void accept_peer(struct ses *s)
 
 void ses_auth_query(struct ses *s, const struct adit_auth_query *q)
 {
-    query_free(s);
+    ask_end(s);                 /* one at a time, whatever the peer sends meanwhile */
     if (s->again && strcasecmp(q->user, s->user) != 0) {
         refuse(s, ADIT_CAUSE_AUTH_FAILED, "Somebody else answered when the user was to "
                "authenticate once more.");
@@ -295,7 +300,10 @@ static void auth_done(void *u, int32_t status, const void *answer)
             s->answer.eap_len = 0;
         }
         snprintf(s->authenticator, sizeof s->authenticator, "%s", plug_self(s->asking)->name);
-        attr_over(login(s), a->attrs);
+        if (attr_over(login(s), a->attrs)) {    /* limits and filters may be among them */
+            refuse(s, ADIT_CAUSE_RESOURCE, NULL);
+            break;
+        }
         login_str(s, ADIT_ATTR_AUTHENTICATOR, s->authenticator);
         ask_policy(s, NULL);
         break;
@@ -410,7 +418,10 @@ static void policy_done(void *u, int32_t status, const void *answer)
         return;
     }
     login_str(s, ADIT_ATTR_POLICY, s->policy);
-    attr_over(login(s), a->profile);
+    if (attr_over(login(s), a->profile)) {
+        refuse(s, ADIT_CAUSE_RESOURCE, NULL);
+        return;
+    }
     char text[256] = "";
     uint32_t cause = settle(s, a->profile, text);
     if (cause) {
