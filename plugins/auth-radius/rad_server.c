@@ -340,21 +340,26 @@ static struct rad_lane *lane_open(struct rad_server *s)
     return l;
 }
 
+/* It takes no more requests, not even with ids that were given up. */
+static void lane_retire(struct rad_lane *l)
+{
+    l->old = true;
+    adit_list_del(&l->ready);
+    for (uint32_t i = 0; i < 256; i++)
+        if (l->id[i].use == RAD_ID_GIVEN_UP)
+            adit_list_del(&l->id[i].node);
+}
+
 /* The server may be elsewhere now, or the way to it another: what is open stays only as
  * long as it is needed. */
 static void lanes_renew(struct rad_server *s)
 {
     ADIT_LIST_EACH(n, &s->lanes) {
         struct rad_lane *l = ADIT_OF(n, struct rad_lane, node);
-        if (!l->busy) {
+        if (l->busy)
+            lane_retire(l);
+        else
             lane_close(l);
-            continue;
-        }
-        l->old = true;
-        adit_list_del(&l->ready);
-        for (uint32_t i = 0; i < 256; i++)
-            if (l->id[i].use == RAD_ID_GIVEN_UP)
-                adit_list_del(&l->id[i].node);
     }
 }
 
@@ -502,6 +507,8 @@ static void probe(struct rad_server *s)
     } else if (s->transport->reliable) {
         if (dead)
             s->state = RAD_PROBING;
+        /* While old connections are still busy none is opened, and their end may tell nothing. */
+        loop_of(s)->timer_set(s->timer, rad_jitter(s->group, s->group->dead_ms));
         if (adit_list_empty(&s->lanes))
             (void)lane_open(s);                 /* rad_lane_up() or rad_lane_gone() tells */
     } else if (dead) {
@@ -632,8 +639,8 @@ void rad_lane_gone(struct rad_lane *l, bool fault, const char *why)
     struct rad_server *s = l->server;
     bool other = false;
     l->up = false;
-    l->old = true;
-    adit_list_del(&l->ready);
+    lane_retire(l);
+    adit_list_del(&l->node);    /* what moves on may have a dead server probed, and its idle lanes closed */
     ADIT_LIST_EACH(n, &s->lanes)
         other = other || ADIT_OF(n, struct rad_lane, node)->up;
     if (fault && !other)

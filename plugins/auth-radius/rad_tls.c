@@ -247,9 +247,10 @@ static bool name_fits(X509 *cert, const char *name)
     if (X509_check_ip_asc(cert, name, 0) == 1)
         return true;
     char cn[64];
-    return !has_alt_names(cert) &&
-           X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, cn, sizeof cn) > 0 &&
-           !strcmp(cn, name);
+    size_t len = strlen(name);  /* a name with NUL in it is longer than it looks */
+    return !has_alt_names(cert) && len < sizeof cn &&
+           X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, cn, sizeof cn) == (int)len &&
+           !memcmp(cn, name, len);
 }
 
 static void append(char *out, size_t size, const char *text, size_t len)

@@ -386,6 +386,22 @@ START_TEST(an_address_is_found_in_the_certificate)
 }
 END_TEST
 
+START_TEST(an_address_in_a_common_name_does_not_end_at_NUL)
+{
+    static const unsigned char cn[] = "10.0.1.1\0.example.org";
+    begin("x", NULL, -3600, 86400);
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *x = tls_cert(key, NULL, NULL, ca.cert, ca.key, -3600, 86400);
+    ck_assert(X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_UTF8, cn, sizeof cn - 1, -1, 0));
+    ck_assert(X509_sign(x, ca.key, EVP_sha256()));
+    ck_assert(SSL_CTX_use_certificate(server_ctx, x) && SSL_CTX_use_PrivateKey(server_ctx, key));
+    X509_free(x);
+    EVP_PKEY_free(key);
+    row.tls_name = NULL;
+    refused("not for 10.0.1.1");
+}
+END_TEST
+
 START_TEST(a_wildcard_is_a_label)
 {
     begin("x", "DNS:*.example.org", -3600, 86400);
@@ -592,6 +608,85 @@ START_TEST(requests_go_on_when_their_connection_breaks)
 }
 END_TEST
 
+START_TEST(ids_of_a_connection_that_breaks_are_not_used_again)
+{
+    begin_good();
+    self = rig_start(&conf);
+    run(10);
+    hold = true;
+    struct rig_ask *a = rig_ask("anna");
+    run(10);
+    rad_ask_cancel(a->ask);
+    a->ask = NULL;
+    run(5000);
+    a = rig_ask("bert");
+    run(6000);    /* the first one's id might serve again */
+    hold = false;
+    fake_stream_break(peers[0].end, ADIT_EIO);
+    run(100);
+    ck_assert_int_eq(a->end, RAD_ANSWERED);
+    ck_assert_uint_eq(peer_count, 2);
+    finish();
+}
+END_TEST
+
+/* The server answers one, and then nobody: it is dead, and `late` still waits on the
+ * connection that is open. */
+static struct rig_ask *dies(void)
+{
+    self = rig_start(&conf);
+    struct rig_ask *first = rig_ask("anna");
+    run(10);
+    ck_assert_int_eq(first->end, RAD_ANSWERED);
+    silent = true;
+    (void)rig_ask("anna");
+    run(11000);
+    struct rig_ask *late = rig_ask("bert");
+    for (int i = 0; i < 80 && reported("\"state\": \"up\""); i++)
+        run(100);
+    ck_assert(reported("\"state\": \"dead\""));
+    ck_assert_uint_eq(late->ends, 0);
+    return late;
+}
+
+/* The last request of a connection moves on and has the dead server probed, which closes
+ * connections that nobody needs: not the one that is going. */
+START_TEST(a_connection_to_a_dead_server_breaks_under_its_last_request)
+{
+    begin_good();
+    struct rig_ask *late = dies();
+    for (int dead = 0; dead < 12 && !late->ends;) {     /* long enough to be probed out of turn */
+        run(100);
+        dead = reported("\"state\": \"dead\"") ? dead + 1 : 0;
+    }
+    ck_assert_uint_eq(late->ends, 0);
+    silent = false;
+    fake_stream_break(peers[0].end, ADIT_EIO);
+    run(15000);
+    ck_assert_int_eq(late->end, RAD_ANSWERED);
+    finish();
+}
+END_TEST
+
+START_TEST(a_dead_server_is_tried_again_when_its_old_connection_just_ends)
+{
+    begin_good();
+    conf.probe = 0;
+    struct rig_ask *late = dies();
+    run(1500);
+    ck_assert(reported("\"state\": \"probing\""));
+    ck_assert_uint_eq(late->ends, 0);
+    silent = false;
+    fake_stream_close(peers[0].end);
+    run(120000);
+    ck_assert(reported("\"state\": \"up\""));
+    struct rig_ask *a = rig_ask("anna");
+    run(100);
+    ck_assert_int_eq(a->end, RAD_ANSWERED);
+    finish();
+}
+END_TEST
+
 START_TEST(an_idle_connection_is_watched)
 {
     begin_good();
@@ -693,12 +788,15 @@ static Suite *suite(void)
         an_expired_certificate_is_refused, a_certificate_of_tomorrow_is_refused,
         an_unknown_authority_is_refused, a_common_name_counts_only_without_alternative_names,
         a_common_name_counts_without_alternative_names, an_address_is_found_in_the_certificate,
-        a_wildcard_is_a_label, a_server_that_refuses_our_certificate_says_so, old_tls_is_not_spoken,
+        an_address_in_a_common_name_does_not_end_at_NUL, a_wildcard_is_a_label, a_server_that_refuses_our_certificate_says_so, old_tls_is_not_spoken,
         wrong_files_are_refused_at_the_start, renewed_files_are_read_by_the_next_connection,
         a_refused_connection_is_tried_again_with_back_off, a_server_that_hangs_up_at_once_is_no_server,
         a_silent_handshake_ends, what_is_not_tls_is_told, what_is_not_radius_ends_the_connection,
         an_idle_connection_that_is_closed_is_opened_when_needed,
         requests_go_on_when_their_connection_breaks, an_idle_connection_is_watched,
+        ids_of_a_connection_that_breaks_are_not_used_again,
+        a_connection_to_a_dead_server_breaks_under_its_last_request,
+        a_dead_server_is_tried_again_when_its_old_connection_just_ends,
         a_server_without_status_server_is_up_by_its_connection,
         a_server_that_does_not_read_costs_no_memory, stop_at_each_point,
         NULL,
