@@ -772,7 +772,9 @@ static int32_t identify(struct answer *x, const struct rad_nas_conf *nas, const 
     case RAD_NAS_PORT_ID:
         ok = text_of(a, s, sizeof s) && port_id(x, s);
         break;
-    case RAD_FRAMED_IP_ADDRESS:
+    case RAD_FRAMED_IP_ADDRESS:         /* 255.255.255.254 and .255 are nobody's, and would fit everybody */
+        ok = take_address(x, a, row_of(a)) && h->attr->get(x->attrs, ADIT_ATTR_ADDRESS, 0);
+        break;
     case RAD_FRAMED_INTERFACE_ID:
     case RAD_FRAMED_IPV6_PREFIX:
     case RAD_FRAMED_IPV6_ADDRESS:

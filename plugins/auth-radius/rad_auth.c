@@ -666,6 +666,7 @@ static int32_t reload(struct adit_self *self, const void *conf)
             (void)rad_coa_start(me->coa);
         return rc;
     }
+    rad_coa_inherit(fresh, me->coa);
     rad_coa_free(me->coa);
     me->coa = fresh;
     rad_share_offer(&me->share, self, c);

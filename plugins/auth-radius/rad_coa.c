@@ -47,7 +47,6 @@ struct client {
 struct kept {
     struct adit_entry entry;
     struct adit_node node;      /* the oldest first */
-    struct adit_addr peer;
     uint64_t until;
     uint32_t len;
     uint8_t id;
@@ -95,9 +94,9 @@ static const struct client *client_of(const struct rad_coa *c, const struct adit
 
 /* ---- again -------------------------------------------------------------------------------- */
 
-static uint32_t kept_hash(const struct rad_coa *c, const struct rad_in *in)
+static uint32_t kept_hash(const struct rad_coa *c, const uint8_t authenticator[16])
 {
-    return adit_hash_of(in->authenticator, 16, c->seed);
+    return adit_hash_of(authenticator, 16, c->seed);
 }
 
 static void kept_free(struct rad_coa *c, struct kept *k)
@@ -109,21 +108,20 @@ static void kept_free(struct rad_coa *c, struct kept *k)
 }
 
 /* The authenticator is a digest of the whole request and the secret, so the same one
- * is the same request; from which port it comes is of no importance. */
-static struct kept *kept_find(struct rad_coa *c, const struct adit_addr *peer, const struct rad_in *in)
+ * is the same request. Where it comes from is of no importance: who sends it again may
+ * write any address of the client's network on it. */
+static struct kept *kept_find(struct rad_coa *c, const struct rad_in *in)
 {
-    for (struct adit_entry *e = adit_table_first(&c->kept, kept_hash(c, in)); e;
+    for (struct adit_entry *e = adit_table_first(&c->kept, kept_hash(c, in->authenticator)); e;
          e = adit_table_next(&c->kept, e)) {
         struct kept *k = ADIT_OF(e, struct kept, entry);
-        if (k->id == in->id && memcmp(k->authenticator, in->authenticator, 16) == 0 &&
-            adit_same_host(&k->peer, peer))
+        if (k->id == in->id && memcmp(k->authenticator, in->authenticator, 16) == 0)
             return k;
     }
     return NULL;
 }
 
-static void kept_add(struct rad_coa *c, const struct adit_addr *peer, const struct rad_in *in,
-                     const uint8_t *answer, uint32_t len)
+static void kept_add(struct rad_coa *c, const struct rad_in *in, const uint8_t *answer, uint32_t len)
 {
     uint64_t now = c->self->host->loop->now();
     ADIT_LIST_EACH(n, &c->oldest) {
@@ -135,7 +133,6 @@ static void kept_add(struct rad_coa *c, const struct adit_addr *peer, const stru
     struct kept *k = calloc(1, sizeof *k + len);
     if (!k)
         return;                 /* done twice, if it comes twice: most changes are the same then */
-    k->peer = *peer;
     /* As long as its Event-Timestamp would be accepted: from the window's future end
      * to its past one. */
     k->until = now + (2 * c->conf->window_ms > KEPT_MS ? 2 * c->conf->window_ms : KEPT_MS);
@@ -143,9 +140,22 @@ static void kept_add(struct rad_coa *c, const struct adit_addr *peer, const stru
     k->len = len;
     memcpy(k->authenticator, in->authenticator, 16);
     memcpy(k->answer, answer, len);
-    adit_table_add(&c->kept, kept_hash(c, in), &k->entry);
+    adit_table_add(&c->kept, kept_hash(c, in->authenticator), &k->entry);
     adit_list_add(&c->oldest, &k->node);
     c->kept_count++;
+}
+
+void rad_coa_inherit(struct rad_coa *c, struct rad_coa *from)
+{
+    ADIT_LIST_EACH(n, &from->oldest) {
+        struct kept *k = ADIT_OF(n, struct kept, node);
+        adit_table_del(&from->kept, &k->entry);
+        adit_list_del(n);
+        from->kept_count--;
+        adit_table_add(&c->kept, kept_hash(c, k->authenticator), &k->entry);
+        adit_list_add(&c->oldest, n);
+        c->kept_count++;
+    }
 }
 
 /* ---- what is asked ------------------------------------------------------------------------ */
@@ -373,7 +383,7 @@ static void receive(struct rad_coa *c, struct adit_path *path, const uint8_t *p,
     if (!verified(c, from, peer, &in) || !timely(c, peer, &in))
         return;
     count(c, RAD_COA_REQUESTS);
-    const struct kept *k = kept_find(c, peer, &in);
+    const struct kept *k = kept_find(c, &in);
     if (k) {
         count(c, RAD_COA_DUPLICATE);
         send_bytes(c, path, k->answer, k->len);
@@ -384,7 +394,7 @@ static void receive(struct rad_coa *c, struct adit_path *path, const uint8_t *p,
     uint32_t n = write_answer(from, &in, &out, &o);
     if (!n)
         return;                 /* the Proxy-States of a chain fill the packet */
-    kept_add(c, peer, &in, o.bytes, n);
+    kept_add(c, &in, o.bytes, n);
     send_bytes(c, path, o.bytes, n);
 }
 

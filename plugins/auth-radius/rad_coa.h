@@ -47,6 +47,8 @@ struct rad_coa *rad_coa_new(struct adit_self *self, const struct rad_coa_conf *c
 int32_t rad_coa_start(struct rad_coa *c);       /* 0, or ADIT_E* after adit_fail(); without `listen`: 0 */
 void rad_coa_stop(struct rad_coa *c);
 void rad_coa_free(struct rad_coa *c);           /* NULL is fine */
+/* After a reload: what `from` has done is not done again by `c`, which has done nothing yet. */
+void rad_coa_inherit(struct rad_coa *c, struct rad_coa *from);
 /* For `adit radius`: where it listens, clients, counters. */
 void rad_coa_report(struct rad_coa *c, struct adit_report *r);
 

@@ -235,6 +235,8 @@ START_TEST(each_error_has_its_cause)
     NAK(RAD_DISCONNECT_REQUEST, 503, "User-Name=nobody");
     NAK(RAD_COA_REQUEST, 503, "User-Name=nobody", "Session-Timeout=5");
     NAK(RAD_DISCONNECT_REQUEST, 402, "NAS-Identifier=gate");            /* nothing identifies */
+    NAK(RAD_DISCONNECT_REQUEST, 404, "Framed-IP-Address=255.255.255.254");      /* nobody's: not everybody's */
+    NAK(RAD_DISCONNECT_REQUEST, 404, "Framed-IP-Address=255.255.255.255");
     NAK(RAD_COA_REQUEST, 402, "User-Name=anna");                        /* nothing changes */
     NAK(RAD_COA_REQUEST, 403, "User-Name=anna", "NAS-Identifier=other", "Session-Timeout=5");
     NAK(RAD_COA_REQUEST, 403, "User-Name=anna", "NAS-IP-Address=192.0.2.77", "Session-Timeout=5");
@@ -249,7 +251,7 @@ START_TEST(each_error_has_its_cause)
     NAK(RAD_COA_REQUEST, 506, "User-Name=anna", "Session-Timeout=5");
     fake_revise_refuse(0);
     ck_assert_ptr_null(fake_session_revised(one, &times));
-    ck_assert_uint_eq(fake_counter(self, "coa-refused"), 12);
+    ck_assert_uint_eq(fake_counter(self, "coa-refused"), 14);
     ck_assert_ptr_nonnull(strstr(fake_event_str("radius.coa.refused", "text"), "Resources"));
     end();
 }
@@ -417,6 +419,50 @@ START_TEST(the_same_again_is_answered_the_same_and_not_done)
 }
 END_TEST
 
+START_TEST(the_same_again_is_not_done_whoever_seems_to_send_it)
+{
+    begin();
+    struct rad_out o;
+    struct rad_key k = key("net");
+    struct adit_addr first = fake_addr("192.0.2.20:4000"), other = fake_addr("192.0.2.21:4000");
+    const char *const lines[] = { "User-Name=anna", "Session-Timeout=9", NULL };
+    uint32_t n = request(&o, &k, RAD_COA_REQUEST, 5, 0, lines), times, error;
+    fake_datagram(ADIT_PROTO_UDP, &first, &us, NULL, o.bytes, n);
+    ck_assert_uint_eq(answer(&k, o.authenticator, &error), RAD_COA_ACK);
+    fake_datagram(ADIT_PROTO_UDP, &other, &us, NULL, o.bytes, n);
+    ck_assert_uint_eq(answer(&k, o.authenticator, &error), RAD_COA_ACK);
+    ck_assert_ptr_nonnull(fake_session_revised(one, &times));
+    ck_assert_uint_eq(times, 1);
+    ck_assert_uint_eq(fake_counter(self, "coa-duplicates"), 1);
+    end();
+}
+END_TEST
+
+START_TEST(the_same_again_is_not_done_after_a_reload)
+{
+    begin();
+    struct rad_out o;
+    struct rad_key k = key("host");
+    const char *const lines[] = { "User-Name=anna", "Session-Timeout=9", NULL };
+    uint32_t n = request(&o, &k, RAD_COA_REQUEST, 5, 0, lines), times, error;
+    fake_datagram(ADIT_PROTO_UDP, &server, &us, NULL, o.bytes, n);
+    ck_assert_uint_eq(answer(&k, o.authenticator, &error), RAD_COA_ACK);
+    struct rad_coa *fresh = rad_coa_new(self, &conf.coa, &conf.nas, 0);
+    ck_assert_ptr_nonnull(fresh);
+    rad_coa_stop(coa);
+    rad_coa_inherit(fresh, coa);
+    rad_coa_free(coa);
+    coa = fresh;
+    ck_assert_int_eq(rad_coa_start(coa), 0);
+    fake_datagram(ADIT_PROTO_UDP, &server, &us, NULL, o.bytes, n);
+    ck_assert_uint_eq(answer(&k, o.authenticator, &error), RAD_COA_ACK);
+    ck_assert_ptr_nonnull(fake_session_revised(one, &times));
+    ck_assert_uint_eq(times, 1);
+    ck_assert_uint_eq(fake_counter(self, "coa-duplicates"), 1);
+    end();
+}
+END_TEST
+
 START_TEST(memory_of_answers_is_bounded)
 {
     begin();
@@ -459,7 +505,8 @@ static Suite *suite(void)
         a_session_is_ended, all_that_fit_are_ended, a_session_is_changed, rates_and_filters,
         each_error_has_its_cause, an_attribute_without_sense, state_and_proxy_state_come_back_in_order,
         others_get_no_answer, old_and_early_ones_get_no_answer,
-        the_same_again_is_answered_the_same_and_not_done, memory_of_answers_is_bounded,
+        the_same_again_is_answered_the_same_and_not_done, the_same_again_is_not_done_whoever_seems_to_send_it,
+        the_same_again_is_not_done_after_a_reload, memory_of_answers_is_bounded,
         it_may_be_off_and_must_make_sense, NULL,
     };
     return unit_suite("rad_coa", tests);
