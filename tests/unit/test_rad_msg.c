@@ -13,11 +13,9 @@ static const uint8_t RA[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14
 /* A line of tests/golden/radius.txt; octets. */
 static uint32_t golden(const char *name, uint8_t *out, size_t size)
 {
-    char path[512], line[9000];
-    const char *top = getenv("top_srcdir");
-    snprintf(path, sizeof path, "%s/tests/golden/radius.txt", top ? top : ".");
-    FILE *f = fopen(path, "r");
-    ck_assert_msg(f != NULL, "%s", path);
+    char line[9000];
+    FILE *f = fopen(GOLDEN, "r");
+    ck_assert_msg(f != NULL, "%s", GOLDEN);
     size_t n = 0;
     while (fgets(line, sizeof line, f)) {
         size_t k = strlen(name);
