@@ -124,19 +124,34 @@ static int append_change(const struct change *c, bool gone)
     return append(line);
 }
 
-/* Logins come and go; the file holds what is changed now and not its history. */
+/* Logins come and go; the file holds what is changed now and not its history. The
+ * new one takes the old one's place when it is whole, and is locked by then. */
 static void compact(void)
 {
-    char line[160];
+    char line[160], fresh[PATH_MAX + 4];
     if (lines < 1000 || lines < live * 4)
         return;
-    if (ftruncate(journal, 0))
-        return;
+    snprintf(fresh, sizeof fresh, "%s.new", journal_path);
+    int old = journal, rc = 0;
+    uint32_t old_lines = lines;
+    journal = open(fresh, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
     lines = 0;
     owner_line(line);
-    (void)append(line);
+    if (journal < 0 || flock(journal, LOCK_EX | LOCK_NB) || append(line))
+        rc = -1;
     ADIT_LIST_EACH(n, &changes)
-        (void)append_change(ADIT_OF(n, struct change, node), false);
+        if (!rc)
+            rc = append_change(ADIT_OF(n, struct change, node), false);
+    if (!rc && rename(fresh, journal_path) == 0) {
+        close(old);
+        return;
+    }
+    if (journal >= 0) {
+        close(journal);
+        (void)unlink(fresh);
+    }
+    journal = old;              /* it only grows; another thousand lines, another try */
+    lines = old_lines;
 }
 
 static void undo(const struct change *c)

@@ -431,12 +431,6 @@ int32_t dhcp_io_start(struct dhcp_pool *p)
     return rc;
 }
 
-void dhcp_io_stop(struct dhcp_pool *p)
-{
-    if (p->watch)
-        p->self->host->loop->timer_stop(p->watch);
-}
-
 void dhcp_io_free(struct dhcp_pool *p)
 {
     unbind(p);

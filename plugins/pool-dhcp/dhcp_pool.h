@@ -164,7 +164,6 @@ uint32_t dhcp_number(const struct adit_addr *a);
 /* dhcp_io.c: the network and the clock */
 int32_t dhcp_io_conf(struct dhcp_pool *p, const struct dhcp_conf *c);
 int32_t dhcp_io_start(struct dhcp_pool *p);
-void dhcp_io_stop(struct dhcp_pool *p);         /* no new address is looked for */
 void dhcp_io_free(struct dhcp_pool *p);
 void dhcp_io_send(struct dhcp_own *o, struct dhcp_say *m, enum dhcp_to to);
 /* Room in the clock for so many leases. */
