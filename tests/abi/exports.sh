@@ -20,6 +20,7 @@ for la in $plugins; do
     fi
     case $name in
     auth-radius.so) also='|libradcli\.so|libssl\.so' ;;
+    history-sqlite.so) also='|libsqlite3\.so' ;;
     *) also= ;;
     esac
     needed=$(readelf -d "$so" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |

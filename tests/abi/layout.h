@@ -113,7 +113,9 @@ M(adit_auth_query, state_len, 76)
 M(adit_auth_query, state, 80)
 M(adit_auth_query, encrypted_password, 88)
 M(adit_auth_query, encrypted_hash, 96)
+#if ADIT_ABI_MINOR < 1
 S(adit_auth_answer, 152)
+#endif
 M(adit_auth_answer, size, 0)
 M(adit_auth_answer, verdict, 4)
 M(adit_auth_answer, cause, 8)
@@ -276,7 +278,9 @@ M(adit_crypto_api, random, 24)
 M(adit_crypto_api, nt_hash, 32)
 M(adit_crypto_api, password_hash, 40)
 M(adit_crypto_api, password_check, 48)
+#if ADIT_ABI_MINOR < 1
 S(adit_host, 120)
+#endif
 M(adit_host, size, 0)
 M(adit_host, abi_minor, 4)
 M(adit_host, version, 8)
@@ -350,7 +354,9 @@ M(adit_policy, decide, 8)
 M(adit_policy, cancel, 16)
 M(adit_policy, explain, 24)
 M(adit_policy, list, 32)
+#if ADIT_ABI_MINOR < 1
 S(adit_accounting, 32)
+#endif
 M(adit_accounting, size, 0)
 M(adit_accounting, reserved, 4)
 M(adit_accounting, begin, 8)
@@ -387,4 +393,8 @@ M(adit_host, lease, 136)
 M(adit_host, state_dir, 144)
 S(adit_auth_answer, 160)
 M(adit_auth_answer, wait_ms, 152)
+S(adit_accounting, 48)
+M(adit_accounting, drain, 32)
+M(adit_accounting, refused, 40)
+S(adit_host, 152)
 #endif
