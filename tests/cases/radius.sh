@@ -124,7 +124,7 @@ t "the route goes with the session" soon eval '! srv ip route | grep -q 192.168.
 t "what is not honoured is named" log_has 'radius.attribute.ignored.*Framed-Compression'
 t "Session-Timeout ends the session" eval 'dial --user brief && soon json "any(s[\"code\"]==\"ADIT-SESSION-TIMEOUT\" for s in j)" sessions --failed || log_has ADIT-SESSION-TIMEOUT; rc=$?; hung; [ $rc = 0 ]'
 t "Idle-Timeout too" eval 'dial --user idle && log_has ADIT-IDLE-TIMEOUT; rc=$?; hung; [ $rc = 0 ]'
-t "Port-Limit refuses the second session" eval 'hold --user single --sessions 1 --hold 20; soon json "len(j)==1" sessions && refused ADIT-SESSION-LIMIT --user single; rc=$?; let_go; [ $rc = 0 ]'
+t "Port-Limit refuses the second session" eval 'hold --user single --sessions 1 --hold 20; soon json "len(j)==1" sessions && refused ADIT-SESSION-LIMIT --user single; rc=$?; adit drop --user single >/dev/null; let_go; [ $rc = 0 ]'
 must_encrypt() { if dial --user strict; then hung; return 1; fi; once $PPTP --user strict; }
 t "a user who must encrypt, and a client that does or does not" must_encrypt
 t "MPPE of 40 bit alone, and a tunnel that wants 128: a conflict that says so" refused ADIT-CONFLICT $PPTP --user weak
