@@ -526,8 +526,8 @@ static void on_timer(void *u)
         probe(s);
         return;
     }
-    if (s->status == RAD_STATUS_UNKNOWN ||
-        (s->transport->reliable && rad_now(s->group) - s->heard_ms >= WATCH_MS / 2 && asks_status(s)))
+    bool quiet = adit_list_empty(&s->lanes) || rad_now(s->group) - s->heard_ms >= WATCH_MS / 2;
+    if (s->status == RAD_STATUS_UNKNOWN || (s->transport->reliable && quiet && asks_status(s)))
         probe(s);
     if (s->transport->reliable)
         loop_of(s)->timer_set(s->timer, rad_jitter(s->group, WATCH_MS));
@@ -645,6 +645,8 @@ void rad_lane_gone(struct rad_lane *l, bool fault, const char *why)
         other = other || ADIT_OF(n, struct rad_lane, node)->up;
     if (fault && !other)
         rad_server_dead(s, why);
+    else if (!other && s->state == RAD_UP && s->transport->reliable && asks_status(s))
+        loop_of(s)->timer_set(s->timer, rad_jitter(s->group, BACKOFF_MS));  /* is it still there? */
     for (uint32_t i = 0; i < 256; i++)
         if (l->id[i].use == RAD_ID_BUSY)
             rad_ask_move(l->id[i].ask, !fault);
