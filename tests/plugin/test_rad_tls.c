@@ -587,6 +587,19 @@ START_TEST(an_idle_connection_that_is_closed_is_opened_when_needed)
 }
 END_TEST
 
+START_TEST(a_server_that_closed_its_last_connection_is_looked_at_soon)
+{
+    begin_good();
+    self = rig_start(&conf);
+    run(10);
+    fake_stream_close(peers[0].end);
+    run(3000);
+    ck_assert_uint_eq(peer_count, 2);           /* nobody asked for anything meanwhile */
+    ck_assert(reported("\"state\": \"up\""));
+    finish();
+}
+END_TEST
+
 START_TEST(requests_go_on_when_their_connection_breaks)
 {
     begin_good();
@@ -793,6 +806,7 @@ static Suite *suite(void)
         a_refused_connection_is_tried_again_with_back_off, a_server_that_hangs_up_at_once_is_no_server,
         a_silent_handshake_ends, what_is_not_tls_is_told, what_is_not_radius_ends_the_connection,
         an_idle_connection_that_is_closed_is_opened_when_needed,
+        a_server_that_closed_its_last_connection_is_looked_at_soon,
         requests_go_on_when_their_connection_breaks, an_idle_connection_is_watched,
         ids_of_a_connection_that_breaks_are_not_used_again,
         a_connection_to_a_dead_server_breaks_under_its_last_request,
