@@ -121,7 +121,7 @@ bool when_parse(const char *s, time_t now, bool end, int64_t *ms)
     while (isspace((unsigned char)*s))
         s++;
     if (!strcasecmp(s, "now")) {
-        *ms = (int64_t)now * 1000;
+        *ms = ((int64_t)now + end) * 1000;      /* this second has not ended */
         return true;
     }
     if (ago(s, now, ms))

@@ -72,7 +72,7 @@ t "IKE and IPsec through a NAT pass" eval 'open_ udp 500 && open_ udp 4500'
 t "L2TP without IPsec passes, as it is served" load --sessions 1 --ping 2
 t "SSH and the rest do not: TCP" eval 'shut tcp 22 && shut tcp 8000'
 t "nor UDP, nor echo" eval 'shut udp 501 && ! cli ping -c 1 -W 1 192.0.2.1'
-t "GRE and ESP do" eval 'srv nft list table inet aditd-adit0 | grep -q "l4proto { gre, esp }"'
+t "GRE and ESP do" eval 'srv nft list table inet aditd-adit0 | grep -qE "l4proto \\{ (gre, esp|47, 50) \\}"'
 t "what the host itself begins is answered" srv ping -c 1 -W 2 192.0.2.2
 t "another interface is as before" out ping -c 1 -W 2 198.51.100.1
 t "L2TP that is not served in clear is closed" eval 'adit ports set l2tp 0 && soon shut udp 1701'
