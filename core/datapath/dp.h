@@ -13,6 +13,7 @@
 #ifndef DP_H
 #define DP_H
 
+#include <stdbool.h>
 #include <adit/abi.h>
 #include <adit/frame.h>
 
@@ -35,6 +36,7 @@ struct dp_attach {
     uint32_t route_count;
     uint32_t mtu;               /* inner, bytes: for MSS and for what is too long */
     const char *tun;            /* NULL: the shared one; else an interface of its own */
+    struct dp_iface *iface;     /* NULL: see tun; else that one, and no address or route is set */
     const char *who;            /* for the log */
 };
 
@@ -55,6 +57,26 @@ struct dp_count {
 };
 
 struct dp_port;
+
+/* An interface of one connection: there whether a port is attached to it or not.
+ * What a port attached to it sends may come from any address; what the host sends
+ * into it goes to that port, whatever its destination. Addresses and routes are the
+ * owner's to set, with dp_iface_addr() and dp_iface_route(); both are undone with it. */
+struct dp_iface;
+struct dp_iface_cfg {
+    const char *name;           /* "%d" lets the kernel count */
+    uint32_t mtu;
+    /* A packet for it while nothing is attached; it is dropped after this. NULL: nobody cares. */
+    void (*wanted)(void *u, uint16_t proto, const uint8_t *packet, size_t len);
+    void *u;
+};
+int dp_iface_open(const struct dp_iface_cfg *cfg, struct dp_iface **out);
+void dp_iface_close(struct dp_iface *i);        /* detach its port first; NULL is fine */
+const char *dp_iface_name(const struct dp_iface *i);
+int dp_iface_index(const struct dp_iface *i);
+int dp_iface_mtu(struct dp_iface *i, uint32_t mtu);
+int dp_iface_addr(struct dp_iface *i, const struct adit_addr *our, const struct adit_addr *peer, bool add);
+int dp_iface_route(struct dp_iface *i, const struct adit_addr *net, uint32_t metric, bool add);
 
 int dp_open(const struct dp_cfg *cfg);          /* 0 or ADIT_E*, logged */
 void dp_close(void);                            /* undoes everything on the host */

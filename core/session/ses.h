@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <adit/host.h>
+#include <adit/tunnel.h>
 #include "config/conf.h"
 #include "plugin/plug.h"
 
@@ -91,8 +92,58 @@ void ses_tunnel_info(const struct ses_tunnel *t, struct ses_tunnel_info *out);
 /* Ends every session in good order (at most 3 s), then done(u). */
 void ses_close_all(uint32_t cause, void (*done)(void *u), void *u);
 
-/* ---- what control and diagnose see ---- */
+/* ---- calls that we make (ses_dial.c) ----
+ *
+ * The same ladder in the peer's role: no authenticator, policy or pool is asked;
+ * the server gives the address, packets pass through an interface of their own.
+ */
 struct ses;
+struct dp_iface;
+
+struct ses_dialled {            /* what a connection that is up has */
+    struct adit_addr our, peer; /* inner; the peer's may be NONE */
+    struct adit_addr our6;      /* family NONE: no IPv6 */
+    struct adit_addr server;    /* outer */
+    struct adit_addr dns[2], wins[2];
+    uint32_t mtu, encryption;   /* ADIT_ENC_*, one bit */
+    bool secured;
+    const char *method;
+};
+
+struct ses_dial_ops {
+    /* It climbed to a rung: "link", "authenticate", "address". */
+    void (*rung)(void *u, const char *name);
+    /* Packets may pass; again when the server negotiated anew. `d` is borrowed. */
+    void (*up)(void *u, const struct ses_dialled *d);
+    /* The end, once, also of one that was never up; the session is gone after it. */
+    void (*down)(void *u, uint32_t cause, const char *text);
+};
+
+struct ses_dial {
+    struct plug_inst *tunnel;   /* an instance whose kind dials */
+    struct adit_dial to;
+    const char *entry;          /* for the log and for `adit sessions` */
+    const char *user, *password;
+    uint32_t allow;             /* ADIT_AUTH_* that we answer to */
+    uint32_t demand;            /* that the server has to answer to: mutual; 0: none */
+    uint32_t encryption;        /* ADIT_ENC_* permitted */
+    void *tls;                  /* SSL_CTX * for EAP-TLS; NULL: not offered; borrowed until down() */
+    const char *tls_name;
+    struct adit_addr our;       /* the address that we ask for; NONE: any */
+    uint32_t mtu;               /* at most; 0: what the tunnel carries */
+    bool dns, ipv6;             /* asked for */
+    uint64_t idle_timeout_ms, echo_ms;  /* 0: none; the server's default */
+    uint32_t echo_failures;
+    struct dp_iface *iface;     /* stays the caller's, and must outlive the session */
+    const struct adit_attrs *attrs;     /* filters and rates, as a profile has them; NULL: none */
+    const struct ses_dial_ops *ops;
+    void *u;
+};
+/* Everything is copied. ADIT_EBUSY: no port is free; ADIT_ENOSYS: that tunnel
+ * cannot dial. down() may come before it returns only when it returns 0. */
+int32_t ses_dial(const struct ses_dial *d, struct ses **out);
+
+/* ---- what control and diagnose see ---- */
 struct ses *ses_next(struct ses *s);            /* NULL: the first */
 struct ses *ses_find(const char *id);           /* "a1b2-7", or its number */
 void ses_drop(struct ses *s, uint32_t cause, const char *text);
