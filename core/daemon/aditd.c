@@ -22,6 +22,7 @@
 #include "daemon/inst.h"
 #include "daemon/notify.h"
 #include "datapath/dp.h"
+#include "diagnose/trace.h"
 #include "log/log.h"
 #include "loop/loop.h"
 #include "path/path.h"
@@ -355,7 +356,7 @@ static void services(const char *state_dir)
         .request = &plug_request_api, .report = &ctl_report_api, .control = &plug_control_api,
         .config = &plug_config_api, .crypto = &crypto_api, .judge = &crypto_judge_api,
         .security = &path_security_api, .session = &ses_session_api, .lease = &ses_lease_api,
-        .state_dir = state_dir,
+        .state_dir = state_dir, .trace = &trace_api,
     };
     plug_host(&host);
     path_on_flush(flush_tunnels, NULL);

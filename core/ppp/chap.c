@@ -7,13 +7,6 @@
 #include "crypto/crypto.h"
 #include "ppp/ppp_auth_in.h"
 
-#define CHAP_CHALLENGE 1
-#define CHAP_RESPONSE  2
-#define CHAP_SUCCESS   3
-#define CHAP_FAILURE   4
-#define CHAP_CHANGE_V1 6        /* RFC 2433 section 10 */
-#define CHAP_CHANGE    7        /* RFC 2759 section 7 */
-
 /* ---- the authenticator ----------------------------------------------------------- */
 
 void chap_server_start(struct ppp_auth *a)

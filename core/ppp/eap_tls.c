@@ -14,9 +14,6 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#define FLAG_LENGTH 0x80
-#define FLAG_MORE   0x40
-#define FLAG_START  0x20
 
 enum {
     FLIGHT_MAX = 64 * 1024,     /* RFC 5216 section 2.1.5: more is an attack */
@@ -102,13 +99,13 @@ enum got { GOT_BAD, GOT_FRAGMENT, GOT_ACK, GOT_FLIGHT };
 static enum got take(struct eap_tls *t, struct rd *r)
 {
     uint8_t flags = rd_u8(r);
-    size_t want = flags & FLAG_LENGTH ? rd_u32(r) : 0;
+    size_t want = flags & EAP_F_LENGTH ? rd_u32(r) : 0;
     if (!rd_ok(r) || want > FLIGHT_MAX)
         return GOT_BAD;
     size_t len;
     const uint8_t *data = rd_rest(r, &len);
     if (len == 0)               /* an acknowledgement has no flag but a length of nothing */
-        return flags & FLAG_MORE || want || t->got_len ? GOT_BAD : GOT_ACK;
+        return flags & EAP_F_MORE || want || t->got_len ? GOT_BAD : GOT_ACK;
     if (t->got_len == 0)
         t->got_want = want;
     else if (want && want != t->got_want)
@@ -116,7 +113,7 @@ static enum got take(struct eap_tls *t, struct rd *r)
     size_t most = t->got_want ? t->got_want : FLIGHT_MAX;
     if (t->got_len + len > most || t->total + len > TOTAL_MAX)
         return GOT_BAD;
-    if (!(flags & FLAG_MORE) && t->got_want && t->got_len + len != t->got_want)
+    if (!(flags & EAP_F_MORE) && t->got_want && t->got_len + len != t->got_want)
         return GOT_BAD;
     uint8_t *more = realloc(t->got, t->got_len + len);
     if (!more)
@@ -127,7 +124,7 @@ static enum got take(struct eap_tls *t, struct rd *r)
     wr_bytes(&w, data, len);
     t->got_len += len;
     t->total += len;
-    if (flags & FLAG_MORE)
+    if (flags & EAP_F_MORE)
         return GOT_FRAGMENT;
     int n = BIO_write(t->in, t->got, (int)t->got_len);
     bool whole = n == (int)t->got_len;
@@ -168,11 +165,11 @@ static void give(struct ppp_auth *a, struct eap_tls *t)
     size_t room = a->mtu - 4u - 2u, n = rd_left(&left);
     wr_u8(&w, EAP_TLS);
     if (n > room && t->flight_at == 0) {
-        wr_u8(&w, FLAG_LENGTH | FLAG_MORE);
+        wr_u8(&w, EAP_F_LENGTH | EAP_F_MORE);
         wr_u32(&w, (uint32_t)t->flight_len);
         n = room - 4;
     } else if (n > room) {
-        wr_u8(&w, FLAG_MORE);
+        wr_u8(&w, EAP_F_MORE);
         n = room;
     } else {
         wr_u8(&w, 0);
@@ -331,7 +328,7 @@ static bool names(X509 *cert, char user[PA_NAME + 1])
 
 static void server_begin(struct ppp_auth *a)
 {
-    static const uint8_t start[] = { EAP_TLS, FLAG_START };
+    static const uint8_t start[] = { EAP_TLS, EAP_F_START };
     a->srv.tls = tls_new(a, true);
     if (!a->srv.tls)
         eap_failure(a, ADIT_CAUSE_RESOURCE, "TLS cannot be set up");
@@ -357,9 +354,9 @@ static void server_ask(struct ppp_auth *a, struct eap_tls *t)
 static bool is_ack(struct rd r)
 {
     uint8_t flags = rd_u8(&r);
-    if (flags & FLAG_LENGTH)
+    if (flags & EAP_F_LENGTH)
         rd_skip(&r, 4);
-    return rd_done(&r) && !(flags & (FLAG_MORE | FLAG_START));
+    return rd_done(&r) && !(flags & (EAP_F_MORE | EAP_F_START));
 }
 
 static bool server_rx(struct ppp_auth *a, struct rd *r)
@@ -456,7 +453,7 @@ static bool peer_rx(struct ppp_auth *a, struct rd *r)
 {
     struct eap_tls *t = a->peer.tls;
     struct rd head = *r;
-    if (rd_u8(&head) & FLAG_START) {
+    if (rd_u8(&head) & EAP_F_START) {
         if (t)
             return false;
         t = a->peer.tls = tls_new(a, false);

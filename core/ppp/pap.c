@@ -5,10 +5,6 @@
  */
 #include "ppp/ppp_auth_in.h"
 
-#define PAP_REQUEST 1
-#define PAP_ACK     2
-#define PAP_NAK     3
-
 static bool request(struct ppp_auth *a, uint8_t id, struct rd *r)
 {
     struct pa_server *s = &a->srv;

@@ -90,6 +90,11 @@ void ppp_send(struct ppp *p, uint16_t proto, const uint8_t *data, size_t len)
         return;
     struct adit_frame f = adit_frame_of(buf, sizeof buf, ADIT_ROOM, wr_len(&w));
     struct adit_frame *v = &f;
+    if (p->watch & PPP_WATCH_CONTROL) {
+        struct adit_frame shown = f, *s = &shown;
+        adit_frame_pull(s, f.len - (uint32_t)len);
+        p->seen(p->u, true, proto, &s, 1);
+    }
     p->ops.tx_link(p->u, &v, 1);
 }
 
@@ -104,7 +109,7 @@ const char *ppp_close_text(struct ppp *p, uint8_t *out, size_t size, size_t *len
         return cause ? (p->text[0] ? p->text : causes[cause].text) : "";
     struct wr w = wr_of(out, size);
     wr_u32(&w, p->lcp.our.magic);
-    wr_u32(&w, 0x003ccd74);
+    wr_u32(&w, LCP_RAS_MARK);
     wr_u32(&w, causes[cause].ras);
     *len = wr_len(&w);
     return NULL;
@@ -827,6 +832,12 @@ void ppp_free(struct ppp *p)
     free((void *)(uintptr_t)p->cfg.proxy_rcvd);
     bytes_wipe(p, sizeof *p);
     free(p);
+}
+
+void ppp_watch(struct ppp *p, uint32_t what, ppp_seen_fn *seen)
+{
+    p->watch = what;
+    p->seen = seen;
 }
 
 void ppp_up(struct ppp *p)

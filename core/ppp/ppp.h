@@ -167,6 +167,14 @@ bool ppp_challenge(struct ppp *p);
  * protocol comes up and no datagram passes in clear before MPPE is open. */
 void ppp_net_start(struct ppp *p, const struct ppp_net *net);
 
+/* What a link shows to whoever looks: frames as they came, and as they go. `v` is
+ * read only; data begins behind the protocol field: before MPPE seals it, after it
+ * was opened. Data that may not pass is not shown. */
+#define PPP_WATCH_CONTROL 0x1u  /* LCP, authentication, NCPs, and protocols that nobody knows */
+#define PPP_WATCH_DATA    0x2u  /* DATA PATH */
+typedef void ppp_seen_fn(void *u, bool sent, uint16_t proto, struct adit_frame *const *v, uint32_t n);
+void ppp_watch(struct ppp *p, uint32_t what, ppp_seen_fn *seen);
+
 void ppp_tick(struct ppp *p);
 /* DATA PATH: frames from the bearer; changed in place. */
 void ppp_rx(struct ppp *p, struct adit_frame **v, uint32_t n);

@@ -175,6 +175,17 @@ uint32_t mschap_failure(struct rd *text, char *message, size_t size);
 
 /* ---- eap.c ------------------------------------------------------------------------ */
 
+#define PAP_REQUEST 1
+#define PAP_ACK     2
+#define PAP_NAK     3
+
+#define CHAP_CHALLENGE 1
+#define CHAP_RESPONSE  2
+#define CHAP_SUCCESS   3
+#define CHAP_FAILURE   4
+#define CHAP_CHANGE_V1 6        /* RFC 2433 section 10 */
+#define CHAP_CHANGE    7        /* RFC 2759 section 7 */
+
 #define EAP_REQUEST  1
 #define EAP_RESPONSE 2
 #define EAP_SUCCESS  3
@@ -186,6 +197,10 @@ uint32_t mschap_failure(struct rd *text, char *message, size_t size);
 #define EAP_TLS         13
 #define EAP_MSCHAPV2    26
 #define EAP_EXPANDED   254
+
+#define EAP_F_LENGTH 0x80       /* EAP-TLS (RFC 5216 section 3.1) */
+#define EAP_F_MORE   0x40
+#define EAP_F_START  0x20
 
 /* A method; the readers stand behind the type octet. */
 struct eap_method {

@@ -10,14 +10,6 @@
 
 #define RESET_MS 1000           /* between two Reset-Requests */
 
-enum { CCP_RESET_REQ = 14, CCP_RESET_ACK };
-
-/* Supported Bits (RFC 3078 section 2.1); D, 0x10, is obsolete */
-#define MPPE_H 0x01000000u      /* stateless */
-#define MPPE_M 0x00000080u      /* 56 bit */
-#define MPPE_S 0x00000040u      /* 128 bit */
-#define MPPE_L 0x00000020u      /* 40 bit */
-
 static const struct strength {
     uint32_t enc, bit;
 } strengths[] = {               /* the strongest first */
@@ -114,7 +106,7 @@ static void rej_mppe(struct cp *c)
 }
 
 static const struct cp_opt ccp_opts[] = {
-    { 18, 4, 4, "mppe", judge_mppe, ask_mppe, nak_mppe, rej_mppe, 0 },
+    { 18, 4, 4, "mppe", judge_mppe, ask_mppe, nak_mppe, rej_mppe, 0, CP_SHOW_MPPE },
 };
 
 static void reset(struct cp *c)

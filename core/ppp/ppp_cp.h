@@ -33,6 +33,10 @@ enum cp_verdict { CP_ACK, CP_NAK, CP_REJ };
 
 #define CP_OPT_INSIST 1u        /* Naks of it are never turned into Rejects */
 
+/* What an option's value is to people. Without a value: its name alone. */
+enum cp_show { CP_SHOW_BYTES, CP_SHOW_NUMBER, CP_SHOW_HEX, CP_SHOW_IPV4, CP_SHOW_TEXT, CP_SHOW_AUTH,
+               CP_SHOW_MPPE };
+
 /* An option: one row a code. Members may be NULL. */
 struct cp_opt {
     uint8_t code;
@@ -48,6 +52,7 @@ struct cp_opt {
     /* The peer does not know it, or will not have it; not asked for again. */
     void (*rej)(struct cp *c);
     uint32_t flags;
+    enum cp_show show;
 };
 
 struct cp_proto {

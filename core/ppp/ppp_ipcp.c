@@ -95,14 +95,14 @@ SERVER(4)
 
 // clang-format off
 static const struct cp_opt ipcp_opts[] = {
-    {   3, 4, 4,   "address",        judge_addr, ask_addr, nak_addr, NULL,  0 },
-    { 129, 4, 4,   "primary-dns",    judge_1,    ask_1,    nak_1,    rej_1, 0 },
-    { 130, 4, 4,   "primary-nbns",   judge_2,    ask_2,    nak_2,    rej_2, 0 },
-    { 131, 4, 4,   "secondary-dns",  judge_3,    ask_3,    nak_3,    rej_3, 0 },
-    { 132, 4, 4,   "secondary-nbns", judge_4,    ask_4,    nak_4,    rej_4, 0 },
-    {   1, 8, 8,   "addresses",      NULL,       NULL,     NULL,     NULL,  0 },
-    {   2, 2, 255, "compression",    NULL,       NULL,     NULL,     NULL,  0 },
-    {   4, 4, 4,   "mobile",         NULL,       NULL,     NULL,     NULL,  0 },
+    {   3, 4, 4,   "address",        judge_addr, ask_addr, nak_addr, NULL,  0, CP_SHOW_IPV4 },
+    { 129, 4, 4,   "primary-dns",    judge_1,    ask_1,    nak_1,    rej_1, 0, CP_SHOW_IPV4 },
+    { 130, 4, 4,   "primary-nbns",   judge_2,    ask_2,    nak_2,    rej_2, 0, CP_SHOW_IPV4 },
+    { 131, 4, 4,   "secondary-dns",  judge_3,    ask_3,    nak_3,    rej_3, 0, CP_SHOW_IPV4 },
+    { 132, 4, 4,   "secondary-nbns", judge_4,    ask_4,    nak_4,    rej_4, 0, CP_SHOW_IPV4 },
+    {   1, 8, 8,   "addresses",      NULL,       NULL,     NULL,     NULL,  0, CP_SHOW_IPV4 },
+    {   2, 2, 255, "compression",    NULL,       NULL,     NULL,     NULL,  0, CP_SHOW_HEX },
+    {   4, 4, 4,   "mobile",         NULL,       NULL,     NULL,     NULL,  0, CP_SHOW_IPV4 },
 };
 // clang-format on
 

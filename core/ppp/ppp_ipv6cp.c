@@ -46,8 +46,8 @@ static void nak_id(struct cp *c, struct rd *v)
 }
 
 static const struct cp_opt ipv6cp_opts[] = {
-    { 1, 8, 8,   "interface-id", judge_id, ask_id, nak_id, NULL, 0 },
-    { 2, 2, 255, "compression",  NULL,     NULL,   NULL,   NULL, 0 },
+    { 1, 8, 8,   "interface-id", judge_id, ask_id, nak_id, NULL, 0, CP_SHOW_HEX },
+    { 2, 2, 255, "compression",  NULL,     NULL,   NULL,   NULL, 0, CP_SHOW_HEX },
 };
 
 static void reset(struct cp *c)

@@ -29,12 +29,12 @@ static enum cp_verdict judge_node(struct cp *c, struct rd *v, struct wr *nak)
 
 // clang-format off
 static const struct cp_opt ipxcp_opts[] = {
-    { 1, 4, 4,   "network",     accept,     NULL, NULL, NULL, 0 },
-    { 2, 6, 6,   "node",        judge_node, NULL, NULL, NULL, 0 },
-    { 3, 2, 255, "compression", NULL,       NULL, NULL, NULL, 0 },
-    { 4, 2, 255, "routing",     NULL,       NULL, NULL, NULL, 0 },
-    { 5, 1, 48,  "router-name", accept,     NULL, NULL, NULL, 0 },
-    { 6, 0, 0,   "complete",    accept,     NULL, NULL, NULL, 0 },
+    { 1, 4, 4,   "network",     accept,     NULL, NULL, NULL, 0, CP_SHOW_HEX },
+    { 2, 6, 6,   "node",        judge_node, NULL, NULL, NULL, 0, CP_SHOW_HEX },
+    { 3, 2, 255, "compression", NULL,       NULL, NULL, NULL, 0, CP_SHOW_HEX },
+    { 4, 2, 255, "routing",     NULL,       NULL, NULL, NULL, 0, CP_SHOW_NUMBER },
+    { 5, 1, 48,  "router-name", accept,     NULL, NULL, NULL, 0, CP_SHOW_TEXT },
+    { 6, 0, 0,   "complete",    accept,     NULL, NULL, NULL, 0, CP_SHOW_NUMBER },
 };
 // clang-format on
 

@@ -13,8 +13,6 @@
 #define MRU_LEAST    128        /* a peer that asks for less is told this */
 #define LOOPS_MAX    20
 
-enum { LCP_PROTO_REJ = 8, LCP_ECHO_REQ, LCP_ECHO_REP, LCP_DISCARD, LCP_IDENT, LCP_TIME_LEFT };
-
 /* The order in which we demand, and in which we name what we would rather do. */
 #define AUTH_EAP (ADIT_AUTH_EAP_MD5 | ADIT_AUTH_EAP_MSCHAPV2 | ADIT_AUTH_EAP_TLS | ADIT_AUTH_EAP_RELAY)
 static const struct method {
@@ -261,17 +259,17 @@ static void nak_acfc(struct cp *c, struct rd *v)
  * that is in no row is rejected in the same way (W12, K2). */
 // clang-format off
 static const struct cp_opt lcp_opts[] = {
-    {  1, 2, 2,   "mru",                 judge_mru,   ask_mru,   nak_mru,   NULL,      0 },
-    {  2, 4, 4,   "async-map",           judge_accm,  NULL,      NULL,      NULL,      0 },
-    {  3, 2, 255, "auth",                judge_auth,  ask_auth,  nak_auth,  rej_auth,  0 },
-    {  4, 2, 255, "quality",             NULL,        NULL,      NULL,      NULL,      0 },
-    {  5, 4, 4,   "magic",               judge_magic, ask_magic, nak_magic, rej_magic, CP_OPT_INSIST },
-    {  7, 0, 0,   "pfc",                 judge_pfc,   ask_pfc,   nak_pfc,   NULL,      0 },
-    {  8, 0, 0,   "acfc",                judge_acfc,  ask_acfc,  nak_acfc,  NULL,      0 },
-    { 13, 0, 255, "callback",            NULL,        NULL,      NULL,      NULL,      0 },
-    { 17, 2, 2,   "mrru",                NULL,        NULL,      NULL,      NULL,      0 },
-    { 18, 0, 0,   "short-sequence",      NULL,        NULL,      NULL,      NULL,      0 },
-    { 19, 1, 255, "endpoint",            NULL,        NULL,      NULL,      NULL,      0 },
+    {  1, 2, 2,   "mru",            judge_mru,   ask_mru,   nak_mru,   NULL,      0, CP_SHOW_NUMBER },
+    {  2, 4, 4,   "async-map",      judge_accm,  NULL,      NULL,      NULL,      0, CP_SHOW_HEX },
+    {  3, 2, 255, "auth",           judge_auth,  ask_auth,  nak_auth,  rej_auth,  0, CP_SHOW_AUTH },
+    {  4, 2, 255, "quality",        NULL,        NULL,      NULL,      NULL,      0, CP_SHOW_BYTES },
+    {  5, 4, 4,   "magic",          judge_magic, ask_magic, nak_magic, rej_magic, CP_OPT_INSIST, CP_SHOW_HEX },
+    {  7, 0, 0,   "pfc",            judge_pfc,   ask_pfc,   nak_pfc,   NULL,      0, CP_SHOW_NUMBER },
+    {  8, 0, 0,   "acfc",           judge_acfc,  ask_acfc,  nak_acfc,  NULL,      0, CP_SHOW_NUMBER },
+    { 13, 0, 255, "callback",       NULL,        NULL,      NULL,      NULL,      0, CP_SHOW_NUMBER },
+    { 17, 2, 2,   "mrru",           NULL,        NULL,      NULL,      NULL,      0, CP_SHOW_NUMBER },
+    { 18, 0, 0,   "short-sequence", NULL,        NULL,      NULL,      NULL,      0, CP_SHOW_NUMBER },
+    { 19, 1, 255, "endpoint",       NULL,        NULL,      NULL,      NULL,      0, CP_SHOW_BYTES },
 };
 // clang-format on
 
@@ -402,8 +400,14 @@ static void rx_time_left(struct ppp *p, struct rd *body)
         ppp_say(p, &(struct ppp_event){ .type = PPP_EV_PEER_INFO, .text = text });
 }
 
-/* Windows says why: its magic number, 00 3C CD 74, the RAS error. */
-static const uint8_t ras_mark[4] = { 0x00, 0x3c, 0xcd, 0x74 };
+uint32_t lcp_ras_error(const uint8_t *data, size_t len)
+{
+    struct rd r = rd_of(data, len);
+    rd_u32(&r);                 /* its magic number */
+    bool marked = rd_u32(&r) == LCP_RAS_MARK;
+    uint32_t error = rd_u32(&r);
+    return marked && rd_done(&r) ? error : 0;
+}
 
 static void rx_terminate(struct ppp *p, struct rd body)
 {
@@ -411,9 +415,8 @@ static void rx_terminate(struct ppp *p, struct rd body)
     char text[128];
     const uint8_t *s = rd_rest(&body, &len);
     uint32_t cause = ADIT_CAUSE_PEER_HANGUP;
-    if (len == 12 && memcmp(s + 4, ras_mark, sizeof ras_mark) == 0) {
-        struct rd r = rd_of(s + 8, 4);
-        uint32_t error = rd_u32(&r);
+    uint32_t error = lcp_ras_error(s, len);
+    if (error) {
         snprintf(text, sizeof text, "RAS error %u", error);
         if (error == 741 || error == 742)
             cause = ADIT_CAUSE_ENCRYPTION;

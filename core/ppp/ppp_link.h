@@ -15,6 +15,11 @@
 
 /* ---- LCP (ppp_lcp.c) ---------------------------------------------------------- */
 
+enum { LCP_PROTO_REJ = 8, LCP_ECHO_REQ, LCP_ECHO_REP, LCP_DISCARD, LCP_IDENT, LCP_TIME_LEFT };
+
+/* Windows says in a Terminate-Request why: its magic number, this, the RAS error. */
+#define LCP_RAS_MARK 0x003ccd74u
+
 struct lcp_opts {               /* what one side's Configure-Request says */
     uint16_t mru;
     uint32_t magic;
@@ -42,10 +47,20 @@ void lcp_init(struct ppp *p);
 /* The options of the LAC (RFC 2661 section 4.4.5) are ours, too: true: open. */
 bool lcp_proxy(struct ppp *p);
 void lcp_protocol_reject(struct ppp *p, uint16_t proto, const uint8_t *data, size_t len);
+uint32_t lcp_ras_error(const uint8_t *data, size_t len);       /* of a Terminate-Request; 0: none */
 void lcp_echo(struct ppp *p);                   /* echo_at is due */
 uint32_t lcp_auth_first(uint32_t mask);         /* the choice of a set that is offered first */
 
 /* ---- CCP (ppp_ccp.c) ----------------------------------------------------------- */
+
+enum { CCP_RESET_REQ = 14, CCP_RESET_ACK };
+
+/* Supported Bits (RFC 3078 section 2.1); D, 0x10, is obsolete */
+#define MPPE_H 0x01000000u      /* stateless */
+#define MPPE_M 0x00000080u      /* 56 bit */
+#define MPPE_S 0x00000040u      /* 128 bit */
+#define MPPE_L 0x00000020u      /* 40 bit */
+#define MPPE_C 0x00000001u      /* MPPC */
 
 struct ccp {
     struct cp cp;
@@ -130,6 +145,8 @@ struct ppp {
     uint32_t pass_mppe;         /* NET_*: inside MPPE */
     bool mppe_rx_on, mppe_tx_on;
     bool dead;                  /* DOWN was said */
+    uint32_t watch;             /* PPP_WATCH_* */
+    ppp_seen_fn *seen;
     bool touched;               /* something happened that may move the timer */
     uint16_t tx_max;            /* bytes of a datagram */
     uint8_t head_len;           /* bytes of `head` */

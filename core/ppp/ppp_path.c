@@ -62,8 +62,11 @@ static uint16_t mppe_pull(struct ppp *p, struct adit_frame *f)
 /* A run leaves, unless the link closed meanwhile. */
 static void deliver(struct ppp *p, uint16_t proto, struct adit_frame **v, uint32_t n)
 {
-    if (n && net_bit(proto) & (p->pass_clear | p->pass_mppe))
-        p->ops.rx_data(p->u, proto, v, n);
+    if (!n || !(net_bit(proto) & (p->pass_clear | p->pass_mppe)))
+        return;
+    if (__builtin_expect(p->watch & PPP_WATCH_DATA, 0))
+        p->seen(p->u, false, proto, v, n);
+    p->ops.rx_data(p->u, proto, v, n);
 }
 
 void ppp_rx(struct ppp *p, struct adit_frame **v, uint32_t n)
@@ -114,6 +117,8 @@ void ppp_rx(struct ppp *p, struct adit_frame **v, uint32_t n)
         if (p->dead)
             break;
         p->heard = p->touched = true;
+        if (p->watch & PPP_WATCH_CONTROL)
+            p->seen(p->u, false, proto, &f, 1);
         ppp_rx_control(p, proto, f->data, f->len);
         if (p->depth == 1)
             ppp_work(p);
@@ -136,6 +141,8 @@ void ppp_tx(struct ppp *p, uint16_t proto, struct adit_frame **v, uint32_t n)
             p->stat.tx_clear_dropped += n;
         return;
     }
+    if (__builtin_expect(p->watch & PPP_WATCH_DATA, 0))
+        p->seen(p->u, true, proto, v, n);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < n; i++) {
         struct adit_frame *f = v[i];

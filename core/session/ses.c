@@ -160,6 +160,7 @@ void ses_end(struct ses *s, uint32_t cause, const char *text)
     if (s->finished)
         return;
     s->finished = true;
+    ses_trace_note(s, "ended: %s: %s", cause_code(s->cause), s->text);
     descend(s, PH_IDLE);
     if (!s->up_wall)            /* it never came up */
         refused(s);
@@ -173,6 +174,7 @@ static void ses_free(struct ses *s)
     if (s->tunnel)
         ses_port_give(s);
     totals.open--;
+    ses_trace_close(s);
     ppp_free(s->ppp);
     loop_timer_free(s->ppp_timer);
     loop_timer_free(s->watch_timer);
@@ -410,6 +412,7 @@ static int32_t link_open(struct adit_self *self, const struct adit_link_info *gi
     s->since_ms = loop_now();
     s->ppp_timer = loop_timer_new(ppp_timer_fired, s);
     take_info(s, &i);
+    ses_trace_open(s);
     totals.open++;
     adit_list_add(&all, &s->node);
     recount(s);
@@ -492,6 +495,8 @@ static void link_up(struct adit_link *l, const struct adit_link_info *given)
         ses_end(s, ADIT_CAUSE_RESOURCE, NULL);
         return;
     }
+    ses_trace_note(s, "call on %s", s->self->name);
+    ses_trace_ppp(s);
     ppp_up(s->ppp);
 }
 

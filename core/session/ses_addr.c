@@ -104,6 +104,7 @@ static void begin(struct ses *s, const struct adit_addr *address)
     if (!s->server_address.family)
         s->server_address = s->our;     /* better an outer address than none */
     ses_put_addr(s, ADIT_ATTR_ADDRESS, &s->address);
+    trace_talk_inner(s->talk, &s->address);
     servers_for(s);
     struct ppp_net net = {
         .encryption = s->encryption, .stateful = c->stateful, .ipv4 = 1, .ipv6 = c->ipv6,

@@ -160,6 +160,7 @@ static void refuse(struct ses *s, uint32_t cause, const char *text)
     snprintf(why, sizeof why, "%s", text && *text ? text : cause_text(cause));
     memcpy(s->refused, why, sizeof why);
     s->refused_cause = cause;
+    ses_trace_note(s, "refused: %s: %s", cause_code(cause), s->refused);
     ppp_auth_answer(s->ppp, &a);
 }
 
@@ -208,6 +209,7 @@ static void accept_peer(struct ses *s)
     LOG_EVENT("session", &ev_accepted, ADIT_KV_S("session", s->id), ADIT_KV_S("user", s->user),
               ADIT_KV_U("method", s->method), ADIT_KV_S("authenticator", s->authenticator),
               ADIT_KV_S("policy", s->policy), ADIT_KV_S("why", s->refused));
+    ses_trace_note(s, "accepted by %s, policy '%s'", s->authenticator, s->policy);
     s->refused[0] = '\0';
     s->refused_cause = ADIT_CAUSE_NONE;
     if (!s->again)
@@ -236,6 +238,7 @@ void ses_auth_query(struct ses *s, const struct adit_auth_query *q)
         ses_index_user(s, false);
     snprintf(s->user, sizeof s->user, "%s", q->user);
     ses_user_split(s->user, s->account, s->domain);
+    trace_talk_user(s->talk, s->user, s->account);
     /* A change of password is one more step of the method that asked for it: that is
      * what policies judge. */
     if (q->method != ADIT_AUTH_CHANGE)

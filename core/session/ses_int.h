@@ -6,6 +6,7 @@
 #include <adit/plugin.h>
 #include <adit/table.h>
 #include "datapath/dp.h"
+#include "diagnose/trace.h"
 #include "loop/loop.h"
 #include "ppp/ppp.h"
 #include "session/inform.h"
@@ -67,6 +68,7 @@ struct ses {
     struct adit_entry holder, numbered, lessee;
 
     struct ppp *ppp;
+    struct trace_talk *talk;    /* for those who watch; NULL: no memory */
     struct loop_timer *ppp_timer, *watch_timer;
     struct adit_attrs *attrs;   /* what is known; login attributes on top */
 
@@ -194,6 +196,13 @@ bool ses_guard_is(uint32_t id);         /* an attribute of filters and rates */
 /* The session's with other values; ADIT_EINVAL: they cannot be had, why was told. */
 int32_t ses_guard_revised(const struct ses *s, const struct adit_attrs *values, struct dp_guard **out);
 bool ses_guard_enter(struct ses *s);            /* false: the session is on its way down */
+
+/* for those who watch (ses_trace.c) */
+void ses_trace_open(struct ses *s);             /* its number and its peer are known */
+void ses_trace_ppp(struct ses *s);              /* its link is there */
+void ses_trace_up(struct ses *s);
+void ses_trace_close(struct ses *s);            /* the last word: kept if it never came up */
+void ses_trace_note(struct ses *s, const char *fmt, ...) ADIT_PRINTF(2, 3);    /* a remark of ours */
 
 /* attributes of the session, by type */
 const char *ses_str(const struct ses *s, uint32_t id);

@@ -245,6 +245,7 @@ void ses_net_enter(struct ses *s)
         s->watch_timer = loop_timer_new(watch, s);
     account(s, BEGIN);
     s->accounted = true;
+    ses_trace_up(s);
     watch(s);
     ses_net6_up(s);
 }

@@ -6,6 +6,7 @@
 #include "l2tp_inst.h"
 
 #include <adit/auth.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 ADIT_EVENT(ev_up, "l2tp.tunnel.up", ADIT_LOG_INFO, "A tunnel was established.",
@@ -127,10 +128,27 @@ struct l2tp_ppp_cause inst_ppp_cause_of(uint32_t cause)
     return (struct l2tp_ppp_cause){ 0, 0, 0 };
 }
 
+/* ---- for those who watch a peer --------------------------------------------------- */
+
+void inst_trace(struct inst *in, const struct adit_path *path, uint32_t how, const char *line)
+{
+    if (adit_trace_wants(in->self, &path->peer, how) & ADIT_TRACE_LINES)
+        in->self->host->trace->line(in->self, &path->peer, how, "L2TP", line);
+}
+
+void inst_trace_packet(struct inst *in, const struct adit_path *path, uint32_t how,
+                       const uint8_t *p, size_t len)
+{
+    if (adit_trace_wants(in->self, &path->peer, how) & ADIT_TRACE_PACKETS)
+        in->self->host->trace->packet(in->self, how, ADIT_PROTO_UDP, &path->our, &path->peer, 0, p,
+                                      (uint32_t)len);
+}
+
 /* ---- events ---------------------------------------------------------------------- */
 
 void inst_event_clear(struct inst *in, const struct adit_path *path)
 {
+    inst_trace(in, path, ADIT_TRACE_NOTE, "dropped: it came without the required security");
     if (in->self->host->log->allow(in->self, &ev_clear, 6))
         adit_event(in->self, &ev_clear, ADIT_KV_ADDR("peer", &path->peer),
                    ADIT_KV_ADDR("our", &path->our));
@@ -138,6 +156,9 @@ void inst_event_clear(struct inst *in, const struct adit_path *path)
 
 void inst_event_limit(struct inst *in, const struct adit_path *path, const char *limit)
 {
+    char line[80];
+    snprintf(line, sizeof line, "a tunnel request is dropped: %s", limit);
+    inst_trace(in, path, ADIT_TRACE_NOTE, line);
     if (in->self->host->log->allow(in->self, &ev_limit, 6))
         adit_event(in->self, &ev_limit, ADIT_KV_ADDR("peer", &path->peer),
                    ADIT_KV_S("limit", limit));
@@ -145,6 +166,10 @@ void inst_event_limit(struct inst *in, const struct adit_path *path, const char 
 
 void inst_event_refused(struct inst *in, const struct adit_path *path, const struct l2tp_end *end)
 {
+    char line[160];
+    snprintf(line, sizeof line, "a tunnel request is refused: %.120s",
+             end->text ? end->text : inst_cause_text(end->cause));
+    inst_trace(in, path, ADIT_TRACE_NOTE, line);
     if (in->self->host->log->allow(in->self, &ev_refused, 60))
         adit_event(in->self, &ev_refused, ADIT_KV_ADDR("peer", &path->peer),
                    ADIT_KV_U("result", end->result), ADIT_KV_U("error", end->error),
@@ -175,7 +200,10 @@ static void op_trace(struct l2tp_tunnel *lt, bool sent, const struct l2tp_msg *m
 {
     struct inst_tunnel *t = L2TP_TUNNEL_OF(lt);
     char line[512];
+    uint32_t how = (sent ? ADIT_TRACE_TX : ADIT_TRACE_RX) |
+                   (m->type == L2TP_HELLO ? ADIT_TRACE_ROUTINE : 0);
     (void)l2tp_msg_print(m, line, sizeof line);
+    inst_trace(t->inst, t->path, how, line);
     adit_event(t->inst->self, &ev_message, ADIT_KV_ADDR("peer", &t->path->peer),
                ADIT_KV_U("tunnel", lt->our_id), ADIT_KV_BOOL("sent", sent),
                ADIT_KV_S("message", line));
@@ -194,6 +222,7 @@ static void op_tx(struct l2tp_tunnel *lt, const uint8_t *p, size_t len)
     uint8_t buf[ADIT_ROOM + L2TP_HDR_LEN + L2TP_BODY_MAX + ADIT_ROOM];
     if (len > L2TP_HDR_LEN + L2TP_BODY_MAX)
         return;
+    inst_trace_packet(t->inst, t->path, ADIT_TRACE_TX, p, len);
     /* A copy: what is below may write over it, and it may have to be sent again. */
     struct adit_frame f = adit_frame_of(buf, sizeof buf, ADIT_ROOM, len), *v = &f;
     memcpy(f.data, p, len);

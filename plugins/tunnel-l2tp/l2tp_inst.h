@@ -114,6 +114,10 @@ const char *inst_cause_text(uint32_t cause);
 struct l2tp_end inst_cdn_of(uint32_t cause);
 /* The same in RFC 3145's numbers. */
 struct l2tp_ppp_cause inst_ppp_cause_of(uint32_t cause);
+/* A line, or the bytes, of a control message for those who watch the peer. */
+void inst_trace(struct inst *in, const struct adit_path *path, uint32_t how, const char *line);
+void inst_trace_packet(struct inst *in, const struct adit_path *path, uint32_t how,
+                       const uint8_t *p, size_t len);
 void inst_event_clear(struct inst *in, const struct adit_path *path);
 void inst_event_limit(struct inst *in, const struct adit_path *path, const char *limit);
 void inst_event_refused(struct inst *in, const struct adit_path *path, const struct l2tp_end *end);

@@ -63,6 +63,10 @@ static void reply_stop(struct inst *in, struct adit_path *path, uint16_t peer_id
     wr_bytes(&w, body, len);
     l2tp_count(&in->env, TX_REPLY);
     l2tp_count(&in->env, TX_CONTROL);
+    char line[512];
+    (void)l2tp_msg_print(&m, line, sizeof line);
+    inst_trace(in, path, ADIT_TRACE_TX, line);
+    inst_trace_packet(in, path, ADIT_TRACE_TX, f.data, f.len);
     in->self->host->path->tx(path, &v, 1);
 }
 
@@ -464,6 +468,7 @@ static void rx(void *u, struct adit_path *path, struct adit_frame **v, uint32_t 
         uint32_t len = (uint32_t)rd_left(&r);
         if (h.flags & L2TP_F_CONTROL) {
             run_end(&run, now);
+            inst_trace_packet(in, path, ADIT_TRACE_RX, v[i]->data, v[i]->len);
             rx_control(p, path, &h, (uint8_t *)(uintptr_t)rd_bytes(&r, len), len);
             continue;
         }

@@ -424,7 +424,7 @@ static void say_bytes(struct line *l, const struct avp *a, const struct l2tp_byt
 size_t l2tp_msg_print(const struct l2tp_msg *m, char *out, size_t size)
 {
     struct line l = { out, size, 0 };
-    say(&l, "[L2TP %s", l2tp_msg_name(m->type));
+    say(&l, "%s", l2tp_msg_name(m->type));
     for (uint16_t code = 1; code < AVP_COUNT; code++) {
         const struct avp *a = &avps[code];
         if (!(m->has & 1ull << code) || !a->name)
@@ -456,6 +456,5 @@ size_t l2tp_msg_print(const struct l2tp_msg *m, char *out, size_t size)
         }
         say(&l, ">");
     }
-    say(&l, "]");
     return l.len;
 }

@@ -125,6 +125,7 @@ struct pptp_conn {
     struct pptp_peer *limit;            /* answered: counted there */
     struct adit_framer framer;
     uint8_t cut[PPTP_MSG_MAX];          /* the framer's */
+    uint64_t rx_at, tx_at;              /* bytes of messages so far, for captures */
     bool was_up, told;                  /* told: by an event */
     /* dialled only */
     struct pptp_line *line;             /* to be called when the connection is up */

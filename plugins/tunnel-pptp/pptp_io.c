@@ -35,13 +35,30 @@ static bool allow(struct pptp *p, const struct adit_event *ev)
     return p->host->log->allow(p->self, ev, EVENTS_A_MINUTE) != 0;
 }
 
-static void tell_message(struct pptp_conn *c, const char *direction, const struct pptp_msg *m)
+/* A message, to the log and to those who watch the peer. `at`: where in the stream. */
+static void tell_message(struct pptp_conn *c, uint32_t how, const struct pptp_msg *m,
+                         const uint8_t *bytes, uint32_t len, uint64_t at)
 {
     char text[768];
+    struct adit_self *self = c->p->self;
 
-    adit_event(c->p->self, &pptp_ev_message, ADIT_KV_ADDR("peer", &c->peer),
-               ADIT_KV_S("direction", direction),
-               ADIT_KV_S("message", pptp_msg_print(text, sizeof text, m)));
+    if (m->type == PPTP_ECHORQ || m->type == PPTP_ECHORP)
+        how |= ADIT_TRACE_ROUTINE;
+    uint32_t wants = adit_trace_wants(self, &c->peer, how);
+    pptp_msg_print(text, sizeof text, m);
+    adit_event(self, &pptp_ev_message, ADIT_KV_ADDR("peer", &c->peer),
+               ADIT_KV_S("direction", how & ADIT_TRACE_TX ? "out" : "in"),
+               ADIT_KV_S("message", text));
+    if (wants & ADIT_TRACE_LINES)
+        c->p->host->trace->line(self, &c->peer, how, "PPTP", text);
+    if (wants & ADIT_TRACE_PACKETS)
+        c->p->host->trace->packet(self, how, 6, &c->our, &c->peer, at, bytes, len);
+}
+
+static void tell_trouble(struct pptp_conn *c, const char *text)
+{
+    if (adit_trace_wants(c->p->self, &c->peer, ADIT_TRACE_NOTE) & ADIT_TRACE_LINES)
+        c->p->host->trace->line(c->p->self, &c->peer, ADIT_TRACE_NOTE, "PPTP", text);
 }
 
 /* ---- limits: connections of an address ----------------------------------------------- */
@@ -214,7 +231,8 @@ static void do_send(void *u, const struct pptp_msg *m)
 
     if (!c->stream)
         return;
-    tell_message(c, "out", m);
+    tell_message(c, ADIT_TRACE_TX, m, out, (uint32_t)n, c->tx_at);
+    c->tx_at += n;
     if (c->p->host->stream->tx(c->stream, out, (uint32_t)n) != 0)
         pptp_ctl_end(&c->ctl, ADIT_CAUSE_LOST_CARRIER, "the peer does not read what we send");
 }
@@ -279,6 +297,7 @@ static void do_gone(void *u, uint32_t cause, const char *text)
     const struct adit_event *ev = c->was_up ? &pptp_ev_ctl_down : &pptp_ev_ctl_failed;
     struct pptp_line *l = c->line;
 
+    tell_trouble(c, text ? text : cause_code(cause));
     if (c->was_up ? c->told : allow(p, ev))
         adit_event(p->self, ev, ADIT_KV_ADDR("peer", &c->peer),
                    ADIT_KV_S("cause", cause_code(cause)), ADIT_KV_S("text", text));
@@ -404,6 +423,8 @@ static void stream_rx(void *u, const uint8_t *data, uint32_t len)
     while (c->ctl.state != PPTP_CTL_GONE &&
            (n = adit_framer_next(&c->framer, &data, &len, &at)) != 0) {
         struct pptp_msg m;
+        uint64_t rx_at = c->rx_at;
+        c->rx_at += n < 0 ? 0 : (uint32_t)n;
         int code = n < 0 ? PPTP_PARSE_COOKIE : pptp_msg_parse(&m, at, (size_t)n);
         if (code == PPTP_PARSE_COOKIE) {
             adit_count(p->self, PPTP_N_GARBAGE);
@@ -416,7 +437,7 @@ static void stream_rx(void *u, const uint8_t *data, uint32_t len)
             if (!c->was_up)                     /* who is up may know newer types */
                 pptp_ctl_end(&c->ctl, ADIT_CAUSE_PROTOCOL_ERROR, "a malformed message");
         } else {
-            tell_message(c, "in", &m);
+            tell_message(c, ADIT_TRACE_RX, &m, at, (uint32_t)n, rx_at);
             pptp_ctl_rx(&c->ctl, &m);
         }
     }

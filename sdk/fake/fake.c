@@ -162,6 +162,7 @@ void fake_begin(void)
     fake_link_begin();
     fake_log_begin();
     fake_ses_begin();
+    fake_trace_begin();
     crypto_init();              /* a host that forbids MD4 or RC4 says so when they are used */
     fake_crypto(&crypto_api, &crypto_judge_api);
     F.host = (struct adit_host){
@@ -172,6 +173,7 @@ void fake_begin(void)
         .control = &fake_control_api, .config = &plug_config_api, .crypto = &F.crypto,
         .judge = &F.judge, .security = &fake_security_api,
         .session = &fake_session_api, .lease = &fake_lease_api,
+        .trace = &fake_trace_api,
     };
 }
 
@@ -231,6 +233,7 @@ void fake_end(void)
     fake_loop_end();
     fake_log_end();
     fake_ses_end();
+    fake_trace_end();
     ADIT_LIST_EACH(n, &F.selfs)
         self_free(ADIT_OF(n, struct fake_self, node));
     F.begun = false;

@@ -224,6 +224,14 @@ struct fake_lease_news {
 };
 const struct fake_lease_news *fake_lease_news(void);    /* takes the oldest, valid until the next call; NULL: none */
 
+/* ---- traces ------------------------------------------------------------------------- */
+
+/* Takes the oldest line that plugins said of their peers: "<- PPTP Echo-Request ...",
+ * "-> " sent, "   " a remark; valid until the next call; NULL: none. The last 4096 wait. */
+const char *fake_trace(void);
+uint32_t fake_trace_packets(void);      /* how many messages were given to captures */
+void fake_trace_wants(uint32_t bits);   /* what wanted() says from now on; both ADIT_TRACE_* at the start */
+
 /* ---- requests ----------------------------------------------------------------------- */
 
 /* A number for check(), lease(), decide() ... The answer is checked when it

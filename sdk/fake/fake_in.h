@@ -58,6 +58,7 @@ extern const struct adit_config_api plug_config_api;
 extern const struct adit_log_api fake_log_api;
 extern const struct adit_session_api fake_session_api;
 extern const struct adit_lease_api fake_lease_api;
+extern const struct adit_trace_api fake_trace_api;
 extern const struct adit_attr_api plug_attr_api;
 
 void fake_loop_begin(void);
@@ -77,6 +78,8 @@ void fake_log_begin(void);
 void fake_log_end(void);
 void fake_ses_begin(void);
 void fake_ses_end(void);
+void fake_trace_begin(void);
+void fake_trace_end(void);
 
 /* The conf struct of a face from YAML; NULL, a code and a sentence when it is wrong. */
 void *fake_conf_new(const struct adit_face *face, const char *yaml, void **mem);

@@ -599,9 +599,9 @@ START_TEST(lines_for_people_hold_no_secret)
     l2tp_set(&m, PROXY_RESPONSE, proxy_response, text("trustno1"));
     l2tp_set(&m, SEQUENCING, sequencing, 1);
     (void)l2tp_msg_print(&m, line, sizeof line);
-    ck_assert_str_eq(line, "[L2TP ICCN <Calling Number \"0171\"> <(Tx) Connect Speed 64000> "
+    ck_assert_str_eq(line, "ICCN <Calling Number \"0171\"> <(Tx) Connect Speed 64000> "
                            "<Proxy Authen Name 10 bytes> <Proxy Authen Response 8 bytes> "
-                           "<Sequencing Required>]");
+                           "<Sequencing Required>");
     ck_assert_uint_lt(l2tp_msg_print(&m, small, sizeof small), sizeof small);
     ck_assert_int_eq(small[15], 0);
 }

@@ -232,6 +232,44 @@ struct adit_lease_api {
     void (*lost)(struct adit_self *self, uint64_t lease, uint32_t cause, const char *text);
 };
 
+/* ---- traces; since 1.1 ----------------------------------------------------------- */
+
+/* Control messages for people: what a peer without a session says and hears is shown
+ * to whoever watches it, kept while it negotiates, and part of the explanation when
+ * nothing comes of it. Sessions and PPP are the host's own business.
+ *
+ *     uint32_t wants = adit_trace_wants(self, &peer, ADIT_TRACE_RX);
+ *     if (wants & ADIT_TRACE_LINES)
+ *         ... print the message, then host->trace->line() ...
+ */
+#define ADIT_TRACE_RX 0u        /* the peer said it */
+#define ADIT_TRACE_TX 1u        /* we did */
+#define ADIT_TRACE_NOTE 2u      /* a remark: what came of it */
+#define ADIT_TRACE_ROUTINE 0x10u        /* with one of them: of no interest afterwards (a keepalive) */
+
+#define ADIT_TRACE_LINES   1u
+#define ADIT_TRACE_PACKETS 2u
+
+struct adit_trace_api {
+    uint32_t size;
+    /* What of ADIT_TRACE_LINES and ADIT_TRACE_PACKETS has a reader: cheap, and to be
+     * asked before anything is formatted. Strangers can cause any number of messages:
+     * when there are too many and nobody watches, the answer is 0. */
+    uint32_t (*wanted)(struct adit_self *self, const struct adit_addr *peer, uint32_t how);
+    /* One message in one line, the protocol's name apart: "IKE", "main mode SA VID".
+     * Never anything secret: a key, a password, a response is "16 bytes". */
+    void (*line)(struct adit_self *self, const struct adit_addr *peer, uint32_t how,
+                 const char *protocol, const char *text);
+    /* The same message as bytes, for captures: the payload of UDP, or (protocol 6) a
+     * piece of a TCP stream that begins `at` bytes behind the start of its direction. */
+    void (*packet)(struct adit_self *self, uint32_t how, uint32_t protocol,
+                   const struct adit_addr *our, const struct adit_addr *peer, uint64_t at,
+                   const void *data, uint32_t len);
+};
+
+#define adit_trace_wants(self, peer, how)                                          \
+    (ADIT_HAS((self)->host, trace) ? (self)->host->trace->wanted((self), (peer), (how)) : 0u)
+
 /* ---- links ----------------------------------------------------------------- */
 
 struct adit_link;               /* a call as the host sees it: one port */
@@ -399,6 +437,7 @@ struct adit_host {
     const struct adit_lease_api *lease;         /* since 1.1 */
     const char *state_dir;      /* since 1.1: what must survive a restart is kept below it, in
                                  * a directory with the plugin's name; NULL: nothing is kept */
+    const struct adit_trace_api *trace;         /* since 1.1 */
 };
 
 #endif
