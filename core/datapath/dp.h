@@ -70,15 +70,25 @@ struct dp_iface_cfg {
     void (*wanted)(void *u, uint16_t proto, const uint8_t *packet, size_t len);
     void *u;
 };
+/* Up at once, without addresses. Between dp_open() and dp_close(). Its MTU follows
+ * the port that is attached. */
 int dp_iface_open(const struct dp_iface_cfg *cfg, struct dp_iface **out);
 void dp_iface_close(struct dp_iface *i);        /* detach its port first; NULL is fine */
 const char *dp_iface_name(const struct dp_iface *i);
 int dp_iface_index(const struct dp_iface *i);
 int dp_iface_mtu(struct dp_iface *i, uint32_t mtu);
 int dp_iface_addr(struct dp_iface *i, const struct adit_addr *our, const struct adit_addr *peer, bool add);
+/* 0.0.0.0/0 is a default route. Before others of its metric; 0: the kernel's choice. */
 int dp_iface_route(struct dp_iface *i, const struct adit_addr *net, uint32_t metric, bool add);
 
-int dp_open(const struct dp_cfg *cfg);          /* 0 or ADIT_E*, logged */
+/* The way that leads to a host now is kept for it, whatever routes come later: the
+ * outer address of a server, before a default route goes through the connection to
+ * it. Journalled, undone by add = false and by dp_close(). As often off as on. */
+int dp_pin(const struct adit_addr *host, bool add);
+
+/* 0 or ADIT_E*, logged. cfg->tun NULL: no interface that sessions share, for a host
+ * that serves nobody: there is only what dp_iface_open() makes. */
+int dp_open(const struct dp_cfg *cfg);
 void dp_close(void);                            /* undoes everything on the host */
 /* Undoes what a crashed predecessor left; before dp_open(). */
 void dp_recover(const char *state_dir);

@@ -100,11 +100,13 @@ void ses_close_all(uint32_t cause, void (*done)(void *u), void *u);
 struct ses;
 struct dp_iface;
 
+#define SES_DNS 4               /* two by IPCP, two by router advertisements */
 struct ses_dialled {            /* what a connection that is up has */
     struct adit_addr our, peer; /* inner; the peer's may be NONE */
-    struct adit_addr our6;      /* family NONE: no IPv6 */
+    struct adit_addr our6;      /* with its network's prefix; family NONE: no router advertised one (yet) */
+    struct adit_addr link6;     /* our link-local address of IPV6CP; family NONE: no IPv6 */
     struct adit_addr server;    /* outer */
-    struct adit_addr dns[2], wins[2];
+    struct adit_addr dns[SES_DNS], wins[2];     /* the first that is NONE ends the list */
     uint32_t mtu, encryption;   /* ADIT_ENC_*, one bit */
     bool secured;
     const char *method;
@@ -113,9 +115,11 @@ struct ses_dialled {            /* what a connection that is up has */
 struct ses_dial_ops {
     /* It climbed to a rung: "link", "authenticate", "address". */
     void (*rung)(void *u, const char *name);
-    /* Packets may pass; again when the server negotiated anew. `d` is borrowed. */
+    /* Packets may pass; again when the server negotiated anew, and when IPv6 is there,
+     * too. `d` is borrowed. */
     void (*up)(void *u, const struct ses_dialled *d);
-    /* The end, once, also of one that was never up; the session is gone after it. */
+    /* The end, once, also of one that was never up; at a round's end, so that nothing of
+     * the session is on the stack. The session is not the caller's any more. */
     void (*down)(void *u, uint32_t cause, const char *text);
 };
 
@@ -139,9 +143,26 @@ struct ses_dial {
     const struct ses_dial_ops *ops;
     void *u;
 };
-/* Everything is copied. ADIT_EBUSY: no port is free; ADIT_ENOSYS: that tunnel
- * cannot dial. down() may come before it returns only when it returns 0. */
+/* Everything is copied, the password is wiped with the session. ADIT_EBUSY: no port is
+ * free; ADIT_ENOSYS: that tunnel cannot dial. down() comes only when it returned 0,
+ * and never from inside it. ses_drop() hangs up. */
 int32_t ses_dial(const struct ses_dial *d, struct ses **out);
+
+/* ---- calls that are answered on an interface of their own ----
+ *
+ * A router calls, not a user: its name is that of an interface. Addresses come from
+ * the pools or the account as always, routes of the account are set on the
+ * interface; what else it needs is its owner's.
+ */
+struct ses_iface_ops {
+    /* The interface of a user's name, as the caller gave it; NULL: it is a user like
+     * others. One that has another connection already is refused to the caller, unless
+     * that one is an earlier call of the same user, which then ends. */
+    struct dp_iface *(*find)(void *u, const char *user);
+    void (*up)(void *u, struct dp_iface *i, struct ses *s, const struct ses_dialled *d);
+    void (*down)(void *u, struct dp_iface *i, struct ses *s);
+};
+void ses_iface_for(const struct ses_iface_ops *ops, void *u);   /* NULL: nobody has any */
 
 /* ---- what control and diagnose see ---- */
 struct ses *ses_next(struct ses *s);            /* NULL: the first */
