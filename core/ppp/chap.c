@@ -195,6 +195,14 @@ static bool result(struct ppp_auth *a, uint8_t code, uint8_t id, struct rd *r)
             pa_our_ok(a);
         return true;
     }
+    uint8_t change[MSCHAP_CHANGE_LEN];
+    if (p->method == ADIT_AUTH_MSCHAPV2 && mschap_renew(a, *r, change)) {
+        p->id = (uint8_t)(id + 1);      /* RFC 2759 section 7 */
+        p->sends = 1;
+        p->again_at = p->said_ok ? PA_NEVER : pa_now(a) + PA_AGAIN_MS;
+        pa_send(a, PPP_CHAP, &p->last, &p->last_len, CHAP_CHANGE, p->id, change, sizeof change);
+        return true;
+    }
     char text[PA_NAME + 1] = "";
     uint32_t cause = ADIT_CAUSE_AUTH_FAILED;
     if (p->method == ADIT_AUTH_CHAP)

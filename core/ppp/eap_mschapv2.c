@@ -128,7 +128,7 @@ static void server_answer(struct ppp_auth *a, const struct adit_auth_answer *ans
 static bool peer_rx(struct ppp_auth *a, struct rd *r)
 {
     struct pa_peer *p = &a->peer;
-    uint8_t op = rd_u8(r), ms_id, data[6 + 49 + PA_NAME];
+    uint8_t op = rd_u8(r), ms_id, data[6 + MSCHAP_CHANGE_LEN], change[MSCHAP_CHANGE_LEN];
     struct rd in;
     struct wr w = wr_of(data, sizeof data);
     if (!data_of(r, &ms_id, &in))
@@ -173,6 +173,12 @@ static bool peer_rx(struct ppp_auth *a, struct rd *r)
         char text[PA_NAME + 1];
         if (!p->challenge_len)
             return false;
+        if (mschap_renew(a, in, change)) {
+            struct wr_mark len = header(&w, OP_CHANGE, (uint8_t)(ms_id + 1));
+            wr_bytes(&w, change, sizeof change);
+            wr_close16(&w, len);
+            break;
+        }
         p->end_cause = mschap_failure(&in, text, sizeof text);
         a->refused = p->end_cause;
         wr_u8(&w, EAP_MSCHAPV2);

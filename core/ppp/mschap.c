@@ -185,19 +185,69 @@ bool mschap_proof_ok(struct ppp_auth *a, struct rd *text)
     return rd_ok(text) && bytes_equal(got, a->peer.proof, 20);
 }
 
-uint32_t mschap_failure(struct rd *text, char *message, size_t size)
+#define FAILURE_TEXT 256
+
+static unsigned long failure_text(struct rd *text, char copy[FAILURE_TEXT])
 {
-    char copy[256];
-    size_t len = rd_left(text) < sizeof copy - 1 ? rd_left(text) : sizeof copy - 1;
+    size_t len = rd_left(text) < FAILURE_TEXT - 1 ? rd_left(text) : FAILURE_TEXT - 1;
     rd_copy(text, copy, len);
     copy[len] = '\0';
-    const char *e = strstr(copy, "E="), *m = strstr(copy, "M=");
+    const char *e = strstr(copy, "E=");
+    return e ? strtoul(e + 2, NULL, 10) : 0;
+}
+
+uint32_t mschap_failure(struct rd *text, char *message, size_t size)
+{
+    char copy[FAILURE_TEXT];
+    unsigned long error = failure_text(text, copy);
+    const char *m = strstr(copy, "M=");
     snprintf(message, size, "%s", m ? m + 2 : "");
-    switch (e ? strtoul(e + 2, NULL, 10) : 0) {
+    switch (error) {
     case 646: return ADIT_CAUSE_HOURS;
     case 647: return ADIT_CAUSE_DISABLED;
-    case 648: return ADIT_CAUSE_PASSWORD_EXPIRED;
+    case 648:
+    case 709: return ADIT_CAUSE_PASSWORD_EXPIRED;
     case 649: return ADIT_CAUSE_NO_PERMISSION;
     default:  return ADIT_CAUSE_AUTH_FAILED;
     }
+}
+
+/* The challenge that a Failure brings for the next attempt. */
+static bool failure_challenge(const char *text, uint8_t out[16])
+{
+    const char *c = strstr(text, "C=");
+    for (size_t i = 0; c && i < 16; i++) {
+        int hi = hex_digit((uint8_t)c[2 + 2 * i]), lo = hi < 0 ? -1 : hex_digit((uint8_t)c[3 + 2 * i]);
+        if (lo < 0)
+            return false;
+        out[i] = (uint8_t)(hi << 4 | lo);
+    }
+    return c != NULL;
+}
+
+bool mschap_renew(struct ppp_auth *a, struct rd text, uint8_t out[MSCHAP_CHANGE_LEN])
+{
+    char copy[FAILURE_TEXT];
+    uint8_t challenge[16], old_hash[16], new_hash[16], value[49];
+    if (!a->new_password || failure_text(&text, copy) != 648 || !failure_challenge(copy, challenge) ||
+        pa_is_ours(a, challenge, 16))
+        return false;
+    bool ok = nt_password_hash(a->password, strlen(a->password), old_hash) == 0 &&
+              nt_password_hash(a->new_password, strlen(a->new_password), new_hash) == 0 &&
+              new_password_encrypted(a->new_password, strlen(a->new_password), old_hash, out) == 0 &&
+              old_hash_encrypted(new_hash, old_hash, out + 516) == 0;
+    bytes_wipe(old_hash, sizeof old_hash);
+    bytes_wipe(new_hash, sizeof new_hash);
+    if (!ok)
+        return false;
+    bytes_wipe(a->password, strlen(a->password));
+    free(a->password);
+    a->password = a->new_password;
+    a->new_password = NULL;
+    if (!mschap_respond(a, ADIT_AUTH_MSCHAPV2, challenge, value))
+        return false;
+    memcpy(out + 532, value, 48);       /* peer challenge, reserved, NT response */
+    out[580] = out[581] = 0;            /* flags */
+    a->peer.changing = true;
+    return true;
 }

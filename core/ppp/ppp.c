@@ -542,6 +542,14 @@ static void auth_peer_ok(void *u, const char *user, uint32_t method,
     auth_done(p);
 }
 
+static void secret_drop(const char **secret)
+{
+    if (*secret)
+        bytes_wipe((void *)(uintptr_t)*secret, strlen(*secret));
+    free((void *)(uintptr_t)*secret);
+    *secret = NULL;
+}
+
 static void auth_our_ok(void *u, uint32_t method, const struct adit_auth_answer *keys)
 {
     struct ppp *p = run_of(u);
@@ -549,6 +557,12 @@ static void auth_our_ok(void *u, uint32_t method, const struct adit_auth_answer 
         return;
     snprintf(p->peer_name, sizeof p->peer_name, "%s", ppp_auth_peer_name(p->auth->a));
     p->our_method = method;
+    if (ppp_auth_changed(p->auth->a)) { /* the link may be negotiated anew */
+        secret_drop(&p->cfg.password);
+        p->cfg.password = p->cfg.new_password;
+        p->cfg.new_password = NULL;
+        p->password_changed = true;
+    }
     keys_take(&p->keys_out, method, keys);
     p->obey = 0;
     auth_done(p);
@@ -763,6 +777,7 @@ struct ppp *ppp_new(const struct ppp_cfg *cfg, const struct ppp_ops *o, void *u)
     bool ok = copy_text(&c->our_name);
     ok &= copy_text(&c->user);
     ok &= copy_text(&c->password);
+    ok &= copy_text(&c->new_password);
     ok &= copy_text(&c->tls_name);
     ok &= copy_bytes(&c->proxy_sent, c->proxy_sent_len);
     ok &= copy_bytes(&c->proxy_rcvd, c->proxy_rcvd_len);
@@ -822,11 +837,10 @@ void ppp_free(struct ppp *p)
         p->auth_gone = run->next;
         auth_free(run);
     }
-    if (p->cfg.password)
-        bytes_wipe((void *)(uintptr_t)p->cfg.password, strlen(p->cfg.password));
+    secret_drop(&p->cfg.password);
+    secret_drop(&p->cfg.new_password);
     free((void *)(uintptr_t)p->cfg.our_name);
     free((void *)(uintptr_t)p->cfg.user);
-    free((void *)(uintptr_t)p->cfg.password);
     free((void *)(uintptr_t)p->cfg.tls_name);
     free((void *)(uintptr_t)p->cfg.proxy_sent);
     free((void *)(uintptr_t)p->cfg.proxy_rcvd);
@@ -942,6 +956,7 @@ void ppp_info(const struct ppp *p, struct ppp_info *out)
     out->peer_magic = opened ? p->lcp.peer.magic : 0;
     out->method = p->method;
     out->our_method = p->our_method;
+    out->password_changed = p->password_changed;
     if (p->mppe_tx_on && p->mppe_rx_on) {
         out->encryption = ccp_enc_of(p->ccp.peer);
         out->stateless = p->tx_mppe.stateless && p->rx_mppe.stateless;

@@ -58,6 +58,8 @@ struct ppp_cfg {
     uint32_t auth_allow;        /* ADIT_AUTH_* */
     const char *user;
     const char *password;
+    const char *new_password;   /* DIAL: when the server says that `password` has expired (MS-CHAPv2);
+                                 * NULL: it is not changed */
     void *tls;                  /* SSL_CTX *, EAP-TLS, both roles; NULL: not offered; borrowed */
     const char *tls_name;       /* DIAL: the name that the server's certificate must have (RFC 5216
                                  * section 5.2); NULL: whoever has one of a trusted authority */
@@ -131,6 +133,7 @@ struct ppp_info {
     uint32_t magic, peer_magic;
     uint32_t method;            /* ADIT_AUTH_* that authenticated the peer */
     uint32_t our_method;        /* that authenticated us */
+    uint32_t password_changed;  /* 1: new_password is the password now */
     uint32_t encryption;        /* ADIT_ENC_* in force, one bit; 0: none */
     uint32_t stateless;         /* 1: MPPE key changes with every packet */
     uint32_t acfc, pfc;         /* we may compress them when sending */

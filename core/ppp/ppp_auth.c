@@ -40,7 +40,10 @@ static void destroy(struct ppp_auth *a)
     peer_fini(&a->peer);
     if (a->password)
         bytes_wipe(a->password, strlen(a->password));
+    if (a->new_password)
+        bytes_wipe(a->new_password, strlen(a->new_password));
     free(a->password);
+    free(a->new_password);
     free(a->our_name);
     free(a->user);
     free(a->tls_name);
@@ -163,6 +166,7 @@ void pa_our_ok(struct ppp_auth *a)
     if (a->peer.said_ok)
         return;
     a->peer.said_ok = true;
+    a->changed = a->peer.changing;
     a->ops.our_ok(a->u, a->peer.method, &a->peer.keys);
     bytes_wipe(&a->peer.keys, sizeof a->peer.keys);
 }
@@ -216,6 +220,7 @@ struct ppp_auth *ppp_auth_new(const struct ppp_cfg *cfg, const struct ppp_auth_o
     a->our_name = strndup(cfg->our_name ? cfg->our_name : "", PA_NAME);
     a->user = strndup(cfg->user ? cfg->user : "", PA_NAME);
     a->password = strdup(cfg->password ? cfg->password : "");
+    a->new_password = cfg->new_password ? strdup(cfg->new_password) : NULL;
     a->tls_name = strdup(cfg->tls_name ? cfg->tls_name : "");
     a->tls = cfg->tls;
     a->allow = cfg->auth_allow;
@@ -223,7 +228,8 @@ struct ppp_auth *ppp_auth_new(const struct ppp_cfg *cfg, const struct ppp_auth_o
     a->timeout_ms = cfg->auth_timeout_ms ? cfg->auth_timeout_ms : 30000;
     a->mtu = 1500;
     a->srv.again_at = a->srv.deadline = a->peer.again_at = a->peer.deadline = PA_NEVER;
-    if (!a->our_name || !a->user || !a->password || !a->tls_name) {
+    if (!a->our_name || !a->user || !a->password || !a->tls_name ||
+        (cfg->new_password && !a->new_password)) {
         destroy(a);
         return NULL;
     }
@@ -404,5 +410,7 @@ void ppp_auth_network(struct ppp_auth *a)
 }
 
 uint32_t ppp_auth_refused(const struct ppp_auth *a) { return a->refused; }
+
+bool ppp_auth_changed(const struct ppp_auth *a) { return a->changed; }
 
 const char *ppp_auth_peer_name(const struct ppp_auth *a) { return a->peer_name; }

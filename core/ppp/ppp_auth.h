@@ -61,6 +61,8 @@ void ppp_auth_network(struct ppp_auth *a);
 /* Why the last attempt was refused, ADIT_CAUSE_*; NONE: none was. When the peer
  * hangs up instead of trying again, this is why. */
 uint32_t ppp_auth_refused(const struct ppp_auth *a);
+/* The server took cfg->new_password in place of cfg->password. */
+bool ppp_auth_changed(const struct ppp_auth *a);
 /* Whom the peer claims to be in its own challenges; "" unknown. */
 const char *ppp_auth_peer_name(const struct ppp_auth *a);
 

@@ -80,6 +80,7 @@ struct pa_peer {
     uint8_t challenge_len;
     uint8_t challenge[255];
     uint8_t proof[20];          /* MS-CHAPv2: what S= must be */
+    bool changing;              /* our answer was a Change-Password packet */
     struct adit_auth_answer keys;
     uint8_t *last;              /* our response, to be sent again */
     size_t last_len;
@@ -95,6 +96,8 @@ struct ppp_auth {
     struct ppp_auth_ops ops;
     void *u;
     char *our_name, *user, *password, *tls_name;        /* "" none */
+    char *new_password;         /* NULL: none, or it is `password` already */
+    bool changed;
     void *tls;
     uint32_t allow, eap_first;
     uint64_t timeout_ms;
@@ -172,6 +175,11 @@ bool mschap_respond(struct ppp_auth *a, uint32_t method, const uint8_t *challeng
 bool mschap_proof_ok(struct ppp_auth *a, struct rd *text);
 /* The cause that "E=..." names; `message` gets M=. */
 uint32_t mschap_failure(struct rd *text, char *message, size_t size);
+
+#define MSCHAP_CHANGE_LEN 582   /* the fields of a Change-Password packet (RFC 2759 section 7) */
+/* A Failure that says that the password has expired, and we have a new one: the
+ * packet that changes it. The new one is `password` from then on. */
+bool mschap_renew(struct ppp_auth *a, struct rd text, uint8_t out[MSCHAP_CHANGE_LEN]);
 
 /* ---- eap.c ------------------------------------------------------------------------ */
 

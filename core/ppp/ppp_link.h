@@ -177,6 +177,7 @@ struct ppp {
     uint32_t demand, obey;      /* still running */
     bool authenticated;
     uint32_t method, our_method;
+    bool password_changed;
     char user[256], peer_name[256], identification[256];
     struct ppp_keys keys_in, keys_out;      /* the peer proved itself; we did */
 

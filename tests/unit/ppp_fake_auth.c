@@ -146,6 +146,12 @@ void ppp_auth_network(struct ppp_auth *a)
     (void)a;
 }
 
+bool ppp_auth_changed(const struct ppp_auth *a)
+{
+    (void)a;
+    return false;
+}
+
 uint32_t ppp_auth_refused(const struct ppp_auth *a)
 {
     (void)a;

@@ -1255,6 +1255,70 @@ START_TEST(eap_peer_manners)
 }
 END_TEST
 
+/* The other side of W20: we are the peer, the server says that our password has
+ * expired, and we have another. Also where packets are lost. */
+START_TEST(an_expired_password_of_ours_is_changed)
+{
+    static const uint32_t methods[] = { ADIT_AUTH_MSCHAPV2, ADIT_AUTH_EAP_MSCHAPV2 };
+    struct world w;
+    struct ppp_cfg cfg = cli_cfg;
+    cfg.new_password = "trust.no.2";
+    for (uint32_t i = 0; i < 2; i++)
+        for (uint32_t loss = 0; loss < 40; loss += 10) {
+            world_init(&w, NULL, &cfg);
+            w.loss = loss;
+            w.srv.refuse = ADIT_CAUSE_PASSWORD_EXPIRED;
+            both(&w, methods[i]);
+            if (loss && !(w.srv.ok && w.cli.our_ok)) {
+                world_fini(&w);
+                continue;
+            }
+            ck_assert(w.srv.ok && w.cli.our_ok);
+            ck_assert_str_eq(w.srv.new_password, "trust.no.2");
+            ck_assert(ppp_auth_changed(w.cli.a));
+            ck_assert_mem_eq(w.srv.keys.send_key, w.cli.our_keys.recv_key, 16);
+            ck_assert_mem_eq(w.srv.keys.recv_key, w.cli.our_keys.send_key, 16);
+            world_fini(&w);
+
+            world_init(&w, NULL, &cfg);     /* nobody asks for it: the old one stays */
+            both(&w, methods[i]);
+            ck_assert(w.srv.ok && w.cli.our_ok && !ppp_auth_changed(w.cli.a));
+            world_fini(&w);
+
+            world_init(&w, NULL, NULL);     /* and without a new one it has expired */
+            end_init(&w.cli, &w, &w.srv, &cli_cfg);
+            w.srv.refuse = ADIT_CAUSE_PASSWORD_EXPIRED;
+            ppp_auth_obey(w.cli.a, methods[i]);
+            ppp_auth_demand(w.srv.a, methods[i]);
+            world_run(&w, 300000);
+            ck_assert(!w.srv.ok && !w.cli.our_ok);
+            ck_assert_uint_eq(w.cli.cause, ADIT_CAUSE_PASSWORD_EXPIRED);
+            world_fini(&w);
+        }
+}
+END_TEST
+
+/* A Failure without a challenge that can be answered is the end. */
+START_TEST(a_change_needs_a_challenge)
+{
+    static const char *const texts[] = { "E=648 R=0", "E=648 R=0 C=00112233445566778899AABBCCDDEE",
+        "E=648 R=0 C=00112233445566778899AABBCCDDEEFG V=3", "E=648 R=0 C=", "E=691 R=1 C=00112233445566778899AABBCCDDEEFF" };
+    struct ppp_cfg cfg = cli_cfg;
+    cfg.new_password = "trust.no.2";
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct world w;
+        uint8_t challenge[17] = { 16, 1, 2, 3 };
+        world_init(&w, NULL, &cfg);
+        ppp_auth_obey(w.cli.a, ADIT_AUTH_MSCHAPV2);
+        ck_assert(say(&w.cli, PPP_CHAP, 1, 7, challenge, sizeof challenge));
+        ck_assert(say(&w.cli, PPP_CHAP, 4, 7, texts[i], strlen(texts[i])));
+        ck_assert(w.cli.over && !ppp_auth_changed(w.cli.a));
+        ck_assert_uint_eq(last(&w)->data[0], 2);
+        world_fini(&w);
+    }
+}
+END_TEST
+
 START_TEST(eap_mschapv2_retries_and_changes)
 {
     struct world w;
@@ -1587,7 +1651,8 @@ static Suite *suite(void)
         our_own_challenge_is_not_answered, a_password_leaves_only_as_allowed,
         a_server_without_the_password_is_found_out, a_challenge_later_on_is_answered, a_peer_is_challenged_once_more,
         golden_packets, M2_the_peers_nak_is_followed, the_configured_method_is_offered_first,
-        eap_peer_manners, eap_mschapv2_retries_and_changes, eap_is_relayed,
+        eap_peer_manners, eap_mschapv2_retries_and_changes, an_expired_password_of_ours_is_changed,
+        a_change_needs_a_challenge, eap_is_relayed,
         eap_relay_waits_for_a_person,
         tls_versions_and_fragments, tls_keys_follow_the_rfcs, tls_certificate_names_the_user,
         tls_server_must_have_the_name_that_was_called, tls_bad_certificates, tls_limits, NULL });
