@@ -45,7 +45,7 @@ struct dp_cfg dp_conf;
 static struct {
     char tun[IFNAMSIZ], state_dir[256];
     struct adit_node ports;
-    struct dp_tun shared;
+    struct dp_tun shared;       /* of all sessions without one of their own; none: fd -1 */
     struct adit_addr on_link;   /* the network that the TUN's own address covers */
     bool open;
     uint64_t errors_ms;
@@ -80,7 +80,7 @@ static void port_free(struct dp_port *p)
 /* A port that was detached goes when no round holds it any more. */
 static void port_bury(struct dp_port *p)
 {
-    if (p->dead && !p->touched && !p->reading)
+    if (p->dead && !p->touched && !p->releasing)
         port_free(p);
 }
 
@@ -160,17 +160,17 @@ static void append(struct dp_port *p, unsigned k, uint32_t i)
 
 void dp_begin(struct dp_tun *t)
 {
-    if (t->owner)
-        t->owner->reading = true;
+    if (t->iface)
+        t->iface->reading = true;
 }
 
 void dp_end(struct dp_tun *t)
 {
-    struct dp_port *p = t->owner;
+    struct dp_iface *i = t->iface;
     deliver_all();
-    if (p) {
-        p->reading = false;
-        port_bury(p);
+    if (i) {
+        i->reading = false;
+        dp_iface_bury(i);
     }
 }
 
@@ -216,8 +216,8 @@ static void too_long(struct dp_tun *t, struct dp_port *p, const struct dp_hdr *h
 
 static struct dp_port *port_of(const struct dp_tun *t, const struct dp_hdr *h, const uint8_t *d)
 {
-    struct dp_port *p = t->owner ? t->owner : h->version == 4 ? dp_table_find4(d + 16)
-                                                              : dp_table_find6(d + 24);
+    struct dp_port *p = t->iface ? t->iface->port : h->version == 4 ? dp_table_find4(d + 16)
+                                                                    : dp_table_find6(d + 24);
     if (p && !p->dead)
         return p;
     dp_totals.no_port++;
@@ -285,6 +285,8 @@ void dp_from_tun(struct dp_tun *t, const struct virtio_net_hdr *vh, uint8_t *d, 
         d = to;
     }
     struct dp_port *p = port_of(t, &h, d);
+    if (!p && t->iface)
+        dp_iface_want(t->iface, h.version, d, len);
     if (!p)
         return;
     if (p->guard && !dp_guard_tx(p, d, len, &h, vh, &(struct dp_who){ has, p }))
@@ -305,7 +307,10 @@ static void release(struct dp_port *p)
 {
     struct dp_wait *w;
     struct dp_hdr h;
-    p->reading = true;          /* it may be detached in here */
+    struct dp_iface *i = p->iface;
+    p->releasing = true;        /* it may be detached in here, and its interface closed */
+    if (i)
+        i->reading = true;
     while (!p->dead && (w = dp_guard_next(p->guard)) != NULL) {
         if (!dp_parse(w->data, w->len, &h)) {
             /* it was one when it began to wait */
@@ -319,8 +324,12 @@ static void release(struct dp_port *p)
         free(w);
     }
     deliver_all();
-    p->reading = false;
+    p->releasing = false;
     port_bury(p);
+    if (i) {
+        i->reading = false;
+        dp_iface_bury(i);
+    }
 }
 
 void dp_port_guard(struct dp_port *p, struct dp_guard *g)
@@ -371,6 +380,8 @@ static bool has(const void *u, const uint8_t *ip, unsigned version)
 
 static bool source_ok(struct dp_port *p, const uint8_t *d, const struct dp_hdr *h)
 {
+    if (p->iface)               /* a router's: anybody may be behind it */
+        return true;
     if (h->version == 4)
         return has(p, d + 12, 4);
     if (p->address6.family == ADIT_AF_IPV6 && d[8] == 0xfe && (d[9] & 0xc0) == 0x80)
@@ -432,12 +443,12 @@ const struct dp_total *dp_total(void)
 
 const char *dp_tun_name(void)
 {
-    return dp.open ? dp.shared.name : "";
+    return dp.open && dp_conf.tun ? dp.shared.name : "";
 }
 
 /* ---- interfaces ------------------------------------------------------------------------- */
 
-static void tun_sysctl(const struct dp_tun *t, const char *family, const char *what, const char *value)
+void dp_tun_sysctl(const struct dp_tun *t, const char *family, const char *what, const char *value)
 {
     char name[128];
     snprintf(name, sizeof name, "net/%s/conf/%s/%s", family, t->name, what);
@@ -446,13 +457,14 @@ static void tun_sysctl(const struct dp_tun *t, const char *family, const char *w
 
 /* The interface's own settings die with it. Loose rp_filter: the source check
  * of each session is stricter, and a strict one breaks policy routing. */
-static int tun_up(struct dp_tun *t, const struct adit_addr *peer)
+static int shared_up(void)
 {
-    tun_sysctl(t, "ipv4", "rp_filter", "2");
-    tun_sysctl(t, "ipv4", "send_redirects", "0");
-    tun_sysctl(t, "ipv6", "accept_ra", "0");
+    struct dp_tun *t = &dp.shared;
+    dp_tun_sysctl(t, "ipv4", "rp_filter", "2");
+    dp_tun_sysctl(t, "ipv4", "send_redirects", "0");
+    dp_tun_sysctl(t, "ipv6", "accept_ra", "0");
     if (dp_conf.address6.family != ADIT_AF_IPV6)
-        tun_sysctl(t, "ipv6", "disable_ipv6", "1");
+        dp_tun_sysctl(t, "ipv6", "disable_ipv6", "1");
     int rc = dp_host_link(t->index, t->mtu);
     struct adit_addr our = dp_conf.address;
     if (!rc && our.family == ADIT_AF_IPV4) {
@@ -460,15 +472,15 @@ static int tun_up(struct dp_tun *t, const struct adit_addr *peer)
          * would have a rival */
         if (our.prefix == 0 || dp_host_lan(&our, t->index))
             our.prefix = 32;
-        rc = dp_host_addr(t->index, &our, peer);
-        if (!rc && !t->owner)
+        rc = dp_host_addr(t->index, &our, NULL, true);
+        if (!rc)
             dp.on_link = our;
     }
     our = dp_conf.address6;
     if (!rc && our.family == ADIT_AF_IPV6) {
         if (our.prefix == 0)
             our.prefix = 128;
-        if (dp_host_addr(t->index, &our, NULL))
+        if (dp_host_addr(t->index, &our, NULL, true))
             log_debug("datapath", "the host has no IPv6");
     }
     return rc;
@@ -493,7 +505,7 @@ static void keep_advertisements(void)
         if_freenameindex(list);
 }
 
-static int host_up(void)
+static void forward_up(void)
 {
     if (dp_conf.forward) {
         /* a host that does not permit it serves what it can reach itself */
@@ -503,7 +515,6 @@ static int host_up(void)
             (void)dp_sysctl("net/ipv6/conf/all/forwarding", "1");
         }
     }
-    return tun_up(&dp.shared, NULL);
 }
 
 static void flush_hook(void *u)
@@ -517,10 +528,12 @@ int dp_open(const struct dp_cfg *cfg)
     if (dp.open)
         return log_fail("datapath", ADIT_ESTATE, "it is open already");
     dp_conf = *cfg;
-    snprintf(dp.tun, sizeof dp.tun, "%s", cfg->tun && *cfg->tun ? cfg->tun : "adit%d");
+    if (cfg->tun) {
+        snprintf(dp.tun, sizeof dp.tun, "%s", *cfg->tun ? cfg->tun : "adit%d");
+        dp_conf.tun = dp.tun;
+    }
     if (cfg->state_dir)
         snprintf(dp.state_dir, sizeof dp.state_dir, "%s", cfg->state_dir);
-    dp_conf.tun = dp.tun;
     dp_conf.state_dir = cfg->state_dir ? dp.state_dir : NULL;
     if (dp_conf.mtu < 576)
         dp_conf.mtu = dp_conf.mtu ? 576 : 1400;
@@ -537,10 +550,12 @@ int dp_open(const struct dp_cfg *cfg)
     if (rc)
         return rc;
     rc = dp_undo_open(dp_conf.state_dir);
-    if (!rc)
+    if (!rc && dp_conf.tun)
         rc = dp_tun_open(&dp.shared, dp.tun, dp_conf.mtu, dp_conf.offload);
     if (!rc)
-        rc = host_up();
+        forward_up();
+    if (!rc && dp_conf.tun)
+        rc = shared_up();
     if (rc) {
         dp_tun_close(&dp.shared, true);
         dp_undo_close();
@@ -549,7 +564,8 @@ int dp_open(const struct dp_cfg *cfg)
     }
     dp.open = true;
     path_on_flush(flush_hook, NULL);
-    LOG_EVENT("datapath", &ev_open, ADIT_KV_S("tun", dp.shared.name), ADIT_KV_U("mtu", dp.shared.mtu),
+    if (dp_conf.tun)
+        LOG_EVENT("datapath", &ev_open, ADIT_KV_S("tun", dp.shared.name), ADIT_KV_U("mtu", dp.shared.mtu),
               ADIT_KV_BOOL("super_packets", dp.shared.tso),
               ADIT_KV_BOOL("udp_super_packets", dp.shared.uso));
     return 0;
@@ -588,9 +604,7 @@ static int route(struct dp_port *p, const struct adit_addr *net, bool add)
 static int routes_up(struct dp_port *p)
 {
     p->address_route = false;
-    bool covered = (!p->tun->owner && dp.on_link.family && dp.on_link.prefix < 32 &&
-                    addr_in(&p->address, &dp.on_link)) ||
-                   (p->tun->owner && dp_conf.address.family == ADIT_AF_IPV4);
+    bool covered = dp.on_link.family && dp.on_link.prefix < 32 && addr_in(&p->address, &dp.on_link);
     if (p->address.family == ADIT_AF_IPV4 && !covered) {
         int rc = route(p, &p->address, true);
         if (rc == ADIT_EEXIST)
@@ -672,10 +686,9 @@ static struct dp_port *port_new(const struct dp_attach *at, const struct dp_ops 
     if (p->address6.prefix == 0)
         p->address6.prefix = 128;
     p->mtu = at->mtu >= 68 ? at->mtu : dp_conf.mtu;
-    p->own.fd = -1;
     snprintf(p->who, sizeof p->who, "%s", at->who ? at->who : "");
-    p->route_count = at->route_count;
-    if (at->route_count) {
+    p->route_count = at->iface ? 0 : at->route_count;
+    if (p->route_count) {
         p->route_net = calloc(at->route_count, sizeof *p->route_net);
         p->route_on = calloc(at->route_count, sizeof *p->route_on);
         if (!p->route_net || !p->route_on) {
@@ -686,41 +699,44 @@ static struct dp_port *port_new(const struct dp_attach *at, const struct dp_ops 
     return p;
 }
 
-static int own_tun(struct dp_port *p, const char *name)
+/* On the shared TUN the destination tells whose packet it is. */
+static int share(struct dp_port *p, const struct dp_attach *at)
 {
-    int rc = dp_tun_open(&p->own, name, p->mtu, dp_conf.offload);
+    p->tun = &dp.shared;
+    int rc = tables_up(p, at);
+    if (!rc)
+        rc = routes_up(p);
     if (rc)
-        return rc;
-    p->own.owner = p;
-    p->tun = &p->own;
-    rc = tun_up(&p->own, &p->address);
-    if (rc)
-        dp_tun_close(&p->own, false);
+        tables_down(p);
+    else
+        proxy_up(p);
     return rc;
+}
+
+static int alone(struct dp_port *p, struct dp_iface *i)
+{
+    p->tun = &i->tun;
+    p->iface = i;
+    i->port = p;
+    return dp_iface_mtu(i, p->mtu);
 }
 
 int dp_attach(const struct dp_attach *at, const struct dp_ops *ops, void *u, struct dp_port **out)
 {
-    if (!dp.open)
+    if (!dp.open || (!at->iface && !dp_conf.tun))
         return log_fail("datapath", ADIT_ESTATE, "no interface is open");
+    if (at->iface && at->iface->port)
+        return ADIT_EEXIST;
     struct dp_port *p = port_new(at, ops, u);
     if (!p)
         return ADIT_ENOMEM;
-    p->tun = &dp.shared;
-    int rc = tables_up(p, at);
-    if (!rc && at->tun)
-        rc = own_tun(p, at->tun);
-    if (!rc) {
-        rc = routes_up(p);
-        if (rc && p->tun->owner)
-            dp_tun_close(&p->own, false);
-    }
+    int rc = at->iface ? alone(p, at->iface) : share(p, at);
     if (rc) {
-        tables_down(p);
+        if (p->iface)
+            p->iface->port = NULL;
         port_free(p);
         return rc;
     }
-    proxy_up(p);
     adit_list_add(&dp.ports, &p->node);
     *out = p;
     return 0;
@@ -732,32 +748,34 @@ void dp_detach(struct dp_port *p)
         return;
     p->dead = true;
     adit_list_del(&p->node);
-    if (p->proxy_index)
-        (void)dp_undo_proxy(p->proxy_index, &p->address, false);
-    if (p->tun->owner)
-        dp_tun_close(&p->own, false);   /* and its routes with it */
-    else
+    if (p->iface) {
+        p->iface->port = NULL;
+    } else {
+        if (p->proxy_index)
+            (void)dp_undo_proxy(p->proxy_index, &p->address, false);
         routes_down(p);
-    tables_down(p);
+        tables_down(p);
+    }
     port_bury(p);
 }
+
+struct dp_iface *dp_port_iface(const struct dp_port *p) { return p->iface; }
+bool dp_is_open(void) { return dp.open; }
 
 /* ---- an interface that was taken away ---------------------------------------------------------- */
 
 static void again(void *u)
 {
     struct dp_tun *t = u;
-    struct dp_port *owner = t->owner;
     char name[IFNAMSIZ];
     memcpy(name, t->name, sizeof name);
     uint32_t mtu = t->mtu;
     dp_tun_close(t, true);
     if (dp_tun_open(t, name, mtu, dp_conf.offload) == 0) {
-        t->owner = owner;
-        if (tun_up(t, owner ? &owner->address : NULL) == 0) {
+        if ((t->iface ? dp_iface_up(t->iface) : shared_up()) == 0) {
             ADIT_LIST_EACH(n, &dp.ports) {
                 struct dp_port *p = ADIT_OF(n, struct dp_port, node);
-                if (p->tun == t)
+                if (p->tun == t && !p->iface)
                     (void)routes_up(p);
             }
             LOG_EVENT("datapath", &ev_back, ADIT_KV_S("tun", t->name));
@@ -765,7 +783,6 @@ static void again(void *u)
         }
     }
     memcpy(t->name, name, sizeof name);
-    t->owner = owner;
     t->again = loop_timer_new(again, t);
     if (t->again)
         loop_timer_set(t->again, 5000);

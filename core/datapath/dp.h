@@ -18,7 +18,7 @@
 #include <adit/frame.h>
 
 struct dp_cfg {
-    const char *tun;            /* interface name; "adit%d" lets the kernel count */
+    const char *tun;            /* interface name; "adit%d" lets the kernel count; NULL: none */
     uint32_t mtu;               /* of the interface */
     struct adit_addr address;   /* our inner IPv4 address; family NONE: none */
     struct adit_addr address6;
@@ -35,8 +35,7 @@ struct dp_attach {
     const struct adit_addr *routes;     /* networks behind the client */
     uint32_t route_count;
     uint32_t mtu;               /* inner, bytes: for MSS and for what is too long */
-    const char *tun;            /* NULL: the shared one; else an interface of its own */
-    struct dp_iface *iface;     /* NULL: see tun; else that one, and no address or route is set */
+    struct dp_iface *iface;     /* NULL: the shared one; else that one, and no address or route is set */
     const char *who;            /* for the log */
 };
 
@@ -92,7 +91,7 @@ int dp_open(const struct dp_cfg *cfg);
 void dp_close(void);                            /* undoes everything on the host */
 /* Undoes what a crashed predecessor left; before dp_open(). */
 void dp_recover(const char *state_dir);
-/* ADIT_EEXIST: the address is another port's. */
+/* ADIT_EEXIST: the address is another port's, or the interface has a port. */
 int dp_attach(const struct dp_attach *at, const struct dp_ops *ops, void *u, struct dp_port **out);
 void dp_detach(struct dp_port *p);              /* NULL is fine */
 /* What the client is held to from now on (dp_guard.h); takes it. NULL: nothing. */
@@ -105,6 +104,7 @@ void dp_rx(struct dp_port *p, uint16_t proto, struct adit_frame **v, uint32_t n)
  * its buffers. */
 void dp_flush(void);
 const struct dp_count *dp_count(const struct dp_port *p);
+struct dp_iface *dp_port_iface(const struct dp_port *p);        /* NULL: the shared one */
 const char *dp_tun_name(void);                  /* "" before dp_open() */
 struct dp_total {
     uint64_t tun_reads, tun_writes, tun_read_packets, tun_write_packets, no_port, tun_errors;

@@ -76,7 +76,7 @@ static int code_of(int err)
     case 0:         return 0;
     case EEXIST:    return ADIT_EEXIST;
     case EPERM: case EACCES: return ADIT_EDENIED;
-    case ENOENT: case ESRCH: case ENODEV: case EADDRNOTAVAIL: return ADIT_ENOENT;
+    case ENOENT: case ESRCH: case ENODEV: case EADDRNOTAVAIL: case ENETUNREACH: return ADIT_ENOENT;
     case EOPNOTSUPP: case EAFNOSUPPORT: return ADIT_ENOSYS;
     case ENOMEM: case ENOBUFS: return ADIT_ENOMEM;
     default:        return ADIT_EIO;
@@ -109,11 +109,12 @@ int dp_host_link(int index, uint32_t mtu)
                           strerror(-err)) : 0;
 }
 
-int dp_host_addr(int index, const struct adit_addr *our, const struct adit_addr *peer)
+int dp_host_addr(int index, const struct adit_addr *our, const struct adit_addr *peer, bool add)
 {
     char buf[BYTES], text[ADDR_TEXT];
     bool p2p = peer && peer->family == our->family;
-    struct nlmsghdr *h = begin(buf, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
+    struct nlmsghdr *h = begin(buf, add ? RTM_NEWADDR : RTM_DELADDR,
+                               add ? NLM_F_CREATE | NLM_F_REPLACE : 0);
     struct ifaddrmsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
     m->ifa_family = family_of(our);
     m->ifa_prefixlen = p2p ? (uint8_t)(bytes_of(our) * 8) : our->prefix;
@@ -122,8 +123,8 @@ int dp_host_addr(int index, const struct adit_addr *our, const struct adit_addr 
     mnl_attr_put(h, IFA_LOCAL, bytes_of(our), our->ip);
     mnl_attr_put(h, IFA_ADDRESS, bytes_of(our), p2p ? peer->ip : our->ip);
     int err = talk(h, NULL, NULL);
-    return err ? log_fail("datapath", code_of(err), "our inner address %s cannot be set: %s",
-                          addr_text(our, text), strerror(-err)) : 0;
+    return err && add ? log_fail("datapath", code_of(err), "our inner address %s cannot be set: %s",
+                                 addr_text(our, text), strerror(-err)) : code_of(err);
 }
 
 int dp_host_route(int index, const struct adit_addr *net, const struct adit_addr *from, bool add)
@@ -143,6 +144,63 @@ int dp_host_route(int index, const struct adit_addr *net, const struct adit_addr
     if (add && from && from->family == net->family)
         mnl_attr_put(h, RTA_PREFSRC, bytes_of(from), from->ip);
     return code_of(talk(h, NULL, NULL));
+}
+
+int dp_host_way(const struct dp_way *w, bool add)
+{
+    char buf[BYTES];
+    struct nlmsghdr *h = begin(buf, add ? RTM_NEWROUTE : RTM_DELROUTE, add ? NLM_F_CREATE : 0);
+    struct rtmsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
+    bool link = w->via.family != w->net.family;
+    m->rtm_family = family_of(&w->net);
+    m->rtm_dst_len = w->net.prefix;
+    m->rtm_table = RT_TABLE_MAIN;
+    m->rtm_protocol = RTPROT_STATIC;
+    m->rtm_scope = link && w->net.family == ADIT_AF_IPV4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+    m->rtm_type = RTN_UNICAST;
+    mnl_attr_put(h, RTA_DST, bytes_of(&w->net), w->net.ip);
+    mnl_attr_put_u32(h, RTA_OIF, (uint32_t)w->index);
+    if (!link)
+        mnl_attr_put(h, RTA_GATEWAY, bytes_of(&w->via), w->via.ip);
+    if (w->metric)
+        mnl_attr_put_u32(h, RTA_PRIORITY, w->metric);
+    return code_of(talk(h, NULL, NULL));
+}
+
+static int each_way_attr(const struct nlattr *a, void *u)
+{
+    struct dp_way *w = u;
+    if (mnl_attr_get_type(a) == RTA_OIF && mnl_attr_get_payload_len(a) == 4)
+        w->index = (int)mnl_attr_get_u32(a);
+    if (mnl_attr_get_type(a) == RTA_GATEWAY && mnl_attr_get_payload_len(a) == bytes_of(&w->net)) {
+        w->via.family = w->net.family;
+        memcpy(w->via.ip, mnl_attr_get_payload(a), bytes_of(&w->net));
+    }
+    return MNL_CB_OK;
+}
+
+static int each_way(const struct nlmsghdr *h, void *u)
+{
+    const struct rtmsg *m = mnl_nlmsg_get_payload(h);
+    if (h->nlmsg_type == RTM_NEWROUTE && m->rtm_type == RTN_UNICAST)
+        (void)mnl_attr_parse(h, sizeof *m, each_way_attr, u);
+    return MNL_CB_OK;
+}
+
+/* A host of our own, or one that no route leads to, has no way. */
+int dp_host_way_to(const struct adit_addr *host, struct dp_way *out)
+{
+    char buf[BYTES];
+    *out = (struct dp_way){ .net = *host };
+    out->net.prefix = (uint8_t)(bytes_of(host) * 8);
+    out->net.port = 0;
+    struct nlmsghdr *h = begin(buf, RTM_GETROUTE, 0);
+    struct rtmsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
+    m->rtm_family = family_of(host);
+    m->rtm_dst_len = out->net.prefix;
+    mnl_attr_put(h, RTA_DST, bytes_of(host), host->ip);
+    int err = talk(h, each_way, out);
+    return err ? code_of(err) : out->index ? 0 : ADIT_ENOENT;
 }
 
 int dp_host_proxy(int index, const struct adit_addr *addr, bool add)

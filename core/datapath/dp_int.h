@@ -40,7 +40,7 @@ struct dp_tun {
     struct dp_gro *gro;
     struct loop_fd *watch;
     struct loop_timer *again;   /* opens it anew after it was taken away */
-    struct dp_port *owner;      /* NULL: the shared one */
+    struct dp_iface *iface;     /* NULL: the shared one */
     struct dp_tun *next;        /* of those with something to flush */
     bool dirty;
 };
@@ -63,9 +63,9 @@ struct dp_port {
     struct adit_addr address, address6;
     uint32_t mtu;
     bool dead;                  /* detached; freed when nothing points at it any more */
-    bool reading;               /* its own TUN is being read */
+    bool releasing;             /* what waited for its turn goes on */
     struct dp_tun *tun;
-    struct dp_tun own;          /* when it has an interface of its own */
+    struct dp_iface *iface;     /* whose port it is; NULL: of the shared TUN */
     struct dp_net net4, net6, net_ll;
     uint8_t ll[16];             /* its link-local address, once it was seen */
     /* packets of this round for the client: [0] IPv4, [1] IPv6; numbers + 1 */
@@ -79,6 +79,27 @@ struct dp_port {
     struct dp_guard *guard;     /* NULL: nothing is filtered or limited */
     char who[64];
 };
+
+/* ---- interfaces of their own (dp_iface.c) ---- */
+
+struct dp_iface {
+    struct adit_node node;
+    struct dp_tun tun;
+    struct dp_port *port;       /* NULL: down */
+    void (*wanted)(void *u, uint16_t proto, const uint8_t *packet, size_t len);
+    void *u;
+    struct adit_node settings;  /* addresses and routes, in the order in which they were set */
+    bool reading;               /* its TUN is being read */
+    bool dead;                  /* closed; freed after that */
+};
+
+int dp_iface_up(struct dp_iface *i);            /* its TUN is open: what the host is to know of it */
+void dp_iface_bury(struct dp_iface *i);
+/* DATA PATH: a packet came, and there is no port. */
+void dp_iface_want(struct dp_iface *i, unsigned version, const uint8_t *d, size_t len);
+void dp_pins_forget(void);                      /* they were undone */
+bool dp_is_open(void);
+void dp_tun_sysctl(const struct dp_tun *t, const char *family, const char *what, const char *value);
 
 extern struct dp_total dp_totals;
 extern struct dp_cfg dp_conf;
@@ -120,8 +141,18 @@ int dp_host_open(void);
 void dp_host_close(void);
 int dp_host_link(int index, uint32_t mtu);              /* up */
 /* `peer` NULL or of family NONE: an ordinary address. */
-int dp_host_addr(int index, const struct adit_addr *our, const struct adit_addr *peer);
+int dp_host_addr(int index, const struct adit_addr *our, const struct adit_addr *peer, bool add);
 int dp_host_route(int index, const struct adit_addr *net, const struct adit_addr *from, bool add);
+/* A route, as it is kept: not only to what a port's TUN carries. */
+struct dp_way {
+    struct adit_addr net;
+    struct adit_addr via;       /* NONE: on the link itself */
+    int index;
+    uint32_t metric;            /* 0: the kernel's choice */
+};
+/* Before others to the same network and of the same metric. */
+int dp_host_way(const struct dp_way *w, bool add);
+int dp_host_way_to(const struct adit_addr *host, struct dp_way *out);   /* the one that leads there now */
 int dp_host_proxy(int index, const struct adit_addr *addr, bool add);
 /* The interface (not `but`) in whose network the address lies; 0: none. */
 int dp_host_lan(const struct adit_addr *addr, int but);
@@ -143,5 +174,6 @@ int dp_sysctl_once(const char *path, const char *value);    /* goes with its int
  * gone. Undoing removes it. */
 int dp_undo_table(const char *table, bool add);
 int dp_undo_proxy(int index, const struct adit_addr *addr, bool add);   /* and does it */
+int dp_undo_way(const struct dp_way *w, bool add);      /* and does it */
 
 #endif

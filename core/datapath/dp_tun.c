@@ -39,8 +39,9 @@ static void tun_ready(void *u, int events)
     dp_begin(t);
     for (int i = 0; i < READS && t->fd >= 0; i++) {
         struct virtio_net_hdr vh;
-        uint8_t *slot = dp_slot(t->mtu);
-        struct iovec iov[3] = { { &vh, sizeof vh }, { slot, t->mtu }, { big, BIG } };
+        uint32_t mtu = t->mtu;  /* it may change in dp_slot(), which delivers */
+        uint8_t *slot = dp_slot(mtu);
+        struct iovec iov[3] = { { &vh, sizeof vh }, { slot, mtu }, { big, BIG } };
         memset(&vh, 0, sizeof vh);
         ssize_t n = t->vnet ? readv(t->fd, iov, 3) : readv(t->fd, iov + 1, 2);
         if (n < 0) {
@@ -61,11 +62,11 @@ static void tun_ready(void *u, int events)
             }
             len -= sizeof vh;
         }
-        if (len <= t->mtu) {
+        if (len <= mtu) {
             dp_from_tun(t, &vh, slot, len, true);
         } else {
-            memcpy(big - t->mtu, slot, t->mtu);
-            dp_from_tun(t, &vh, big - t->mtu, len, false);
+            memcpy(big - mtu, slot, mtu);
+            dp_from_tun(t, &vh, big - mtu, len, false);
         }
     }
     dp_end(t);

@@ -1,7 +1,8 @@
 /* dp_undo.c - the journal of what was changed on the host.
  *
- * Knows:  sysctls, proxy entries and a table of nftables that outlive the process,
- *         their old values, and how to put them back, now or after a crash.
+ * Knows:  sysctls, proxy entries, routes on others' interfaces and a table of nftables
+ *         that outlive the process, their old values, and how to put them back, now or
+ *         after a crash.
  * Leaves: what goes away with the interface by itself (its address, its routes,
  *         its own sysctls): the kernel undoes those when the process dies.
  *
@@ -10,6 +11,8 @@
  *     sysctl PATH OLD NEW
  *     proxy IFINDEX ADDRESS
  *     gone IFINDEX ADDRESS        (a proxy entry that was taken back)
+ *     way NETWORK IFINDEX VIA     (a route; VIA "-": on the link)
+ *     unway NETWORK IFINDEX VIA
  *     table NAME                  (of nftables, ours)
  *     untable NAME
  * The changes live in the kernel's memory and end with the boot; so does the
@@ -39,8 +42,9 @@ ADIT_EVENT(ev_recovered, "datapath.host.recovered", ADIT_LOG_NOTICE,
 struct change {
     struct adit_node node;      /* in the order of the changes */
     struct adit_entry proxy;    /* of a proxy entry, by interface and address */
-    char table[DP_NFT_TABLE];   /* of nftables; "": a sysctl or a proxy entry */
-    char path[128];             /* "": a proxy entry */
+    char table[DP_NFT_TABLE];   /* of nftables; "": none of these */
+    struct dp_way way;          /* index 0: no route */
+    char path[128];             /* of a sysctl; all of them empty: a proxy entry */
     char old[VALUE], new[VALUE];
     int index;
     struct adit_addr addr;
@@ -113,9 +117,12 @@ static int append(const char *line)
 
 static int append_change(const struct change *c, bool gone)
 {
-    char line[512], text[ADDR_TEXT];
+    char line[512], text[ADDR_TEXT], via[ADDR_TEXT];
     if (c->table[0])
         snprintf(line, sizeof line, "%s %s\n", gone ? "untable" : "table", c->table);
+    else if (c->way.index)
+        snprintf(line, sizeof line, "%s %s %d %s\n", gone ? "unway" : "way", addr_text(&c->way.net, text),
+                 c->way.index, c->way.via.family ? addr_text_host(&c->way.via, via) : "-");
     else if (c->path[0])
         snprintf(line, sizeof line, "sysctl %s %s %s\n", c->path, c->old, c->new);
     else
@@ -161,6 +168,10 @@ static void undo(const struct change *c)
         (void)dp_nft_drop(c->table);
         return;
     }
+    if (c->way.index) {
+        (void)dp_host_way(&c->way, false);
+        return;
+    }
     if (!c->path[0]) {
         (void)dp_host_proxy(c->index, &c->addr, false);
         return;
@@ -193,7 +204,7 @@ static struct change *remember(const struct change *c)
         return NULL;
     *k = *c;
     adit_list_add(&changes, &k->node);
-    if (!k->path[0] && !k->table[0])
+    if (!k->path[0] && !k->table[0] && !k->way.index)
         adit_table_add(&proxies, proxy_hash(k->index, &k->addr), &k->proxy);
     live++;
     return k;
@@ -218,6 +229,25 @@ static struct change *find_table(const char *table)
             return c;
     }
     return NULL;
+}
+
+static struct change *find_way(const struct dp_way *w)
+{
+    ADIT_LIST_EACH(n, &changes) {
+        struct change *c = ADIT_OF(n, struct change, node);
+        if (c->way.index == w->index && c->way.index && adit_same_host(&c->way.net, &w->net) &&
+            c->way.net.prefix == w->net.prefix)
+            return c;
+    }
+    return NULL;
+}
+
+/* "192.0.2.1/32 3 198.51.100.1" */
+static bool way_parse(const char *net, const char *index, const char *via, struct dp_way *w)
+{
+    w->index = (int)strtol(index, NULL, 10);
+    return w->index > 0 && addr_parse(net, &w->net) == 0 && !w->net.port && !w->net.zone &&
+           (strcmp(via, "-") == 0 || (addr_parse(via, &w->via) == 0 && w->via.family == w->net.family));
 }
 
 /* One of ours, and nothing that nft would read as more than a name. */
@@ -253,6 +283,12 @@ static bool load(FILE *f)
             memcpy(ch.old, b, sizeof b);
             memcpy(ch.new, c, sizeof c);
             (void)remember(&ch);
+        } else if (n == 4 && way_parse(a, b, c, &ch.way)) {
+            struct change *old = find_way(&ch.way);
+            if (strcmp(kind, "way") == 0 && !old)
+                (void)remember(&ch);
+            else if (strcmp(kind, "unway") == 0 && old)
+                forget(old);
         } else if (n == 2 && safe_table(a)) {
             struct change *old = find_table(a);
             memcpy(ch.table, a, strlen(a) + 1);
@@ -339,6 +375,7 @@ void dp_undo_close(void)
 {
     (void)undo_all();
     dp_nft_forget();
+    dp_pins_forget();
     if (journal < 0)
         return;
     (void)unlink(journal_path);
@@ -410,6 +447,29 @@ int dp_undo_proxy(int index, const struct adit_addr *addr, bool add)
         return rc;
     rc = dp_host_proxy(index, addr, true);
     if (rc == 0 && !remember(&c))
+        rc = ADIT_ENOMEM;
+    return rc;
+}
+
+int dp_undo_way(const struct dp_way *w, bool add)
+{
+    struct change c = { .way = *w }, *old = find_way(w);
+    int rc;
+    if (!add) {
+        if (!old)
+            return 0;
+        rc = dp_host_way(w, false);
+        forget(old);
+        (void)append_change(&c, true);
+        compact();
+        return rc;
+    }
+    if (old)
+        return ADIT_EEXIST;
+    rc = append_change(&c, false);
+    if (!rc && (rc = dp_host_way(w, true)) != 0)
+        (void)append_change(&c, true);
+    if (!rc && !remember(&c))
         rc = ADIT_ENOMEM;
     return rc;
 }

@@ -145,10 +145,39 @@ if [ -d /proc/sys/net/ipv6 ]; then
     ok "IPv6 inside: coalesced" less tun_writes 20000
     down
 fi
-extra_s=own=ao$id extra_c=
+
+# ---- an interface of one connection (rows D1, D6): it is there before its port ----
+ip -n $C route add default via 192.0.2.1 metric 100
+extra_s="own=as$id our6=fd09::1 client6=fd09::2"
+extra_c="own=ac$id our6=fd09::2 client6=fd09::1 default demand pin"
 ok "an interface of its own: up" pair
-ok "an interface of its own: a stream" in_s $T source 10.9.0.2 6000 10000000
-ok "an interface of its own: it carries the route" sh -c "ip -n $S route get 10.9.0.2 | grep -q ao$id"
+ok "which nobody wants yet" sh -c "! grep -q wanted $tmp/c.log"
+ok "a default route leads there" sh -c "ip -n $C route get 203.0.113.9 | grep -q ac$id"
+ok "but not to the server" sh -c "ip -n $C route get 192.0.2.1 | grep -q vc$id"
+ok "nothing of IPv6 that we did not set" sh -c "! ip -n $C addr show dev ac$id | grep -q fe80"
+in_c $T ask 203.0.113.9 9 10 1 >/dev/null 2>&1 &
+ok "a packet wants through" wait_for grep -q "wanted 0021 4 38" "$tmp/c.log"
+ok "an interface of its own: a stream" in_c $T source 10.9.0.1 6000 30000000
+ok "to it" in_s $T source 10.9.0.2 6000 30000000
+ok "super-packets, here too" [ "$(stat_s tx_datagrams)" -gt $(($(stat_s tx_sends) * 4)) ]
+[ ! -d /proc/sys/net/ipv6 ] || ok "IPv6, too" in_s $T source fd09::2 6006 10000000
+# 203.0.113.9 lies behind the first router: its packets, and anybody's, pass
+in_c ip addr add 203.0.113.77/32 dev lo
+ip -n $S route add 203.0.113.77 dev as$id
+ok "from any address, to any" in_c $T source 10.9.0.1 6000 1000000
+ok "and no source is foreign" [ "$(stat_s rx_spoofed)" = 0 ]
+kill -9 "$pid_c"; wait "$pid_c" 2>/dev/null
+in_c $T recover "$tmp/c" >/dev/null 2>&1
+ok "killed: the pinned way is unpinned" sh -c "! ip -n $C route show 192.0.2.1 | grep -q ."
+ok "killed: the old default route is back" sh -c "ip -n $C route get 203.0.113.9 | grep -q vc$id"
+down
+ip -n $C addr del 203.0.113.77/32 dev lo; ip -n $C route del default
+extra_s="own=as$id" extra_c=
+ok "its end again" pair
+ip -n $S link del as$id
+own_back() { ip -n $S addr show dev as$id | grep -q "10.9.0.1 peer 10.9.0.2"; }
+ok "one that was deleted comes back with its addresses" wait_for own_back
+ok "and carries streams" in_s $T source 10.9.0.2 6000 5000000
 down
 extra_s=
 

@@ -3,7 +3,8 @@
  *
  *     dp_tunnel tunnel tun=a0 our=10.9.0.1 client=10.9.0.2 at=192.0.2.1:5000
  *                      peer=192.0.2.2:5000 [route=10.1.0.0/16 ...] [state=DIR]
- *                      [mtu=1400] [cmtu=1400] [forward] [proxy] [plain] [gre] [own=NAME]
+ *                      [mtu=1400] [cmtu=1400] [forward] [proxy] [plain] [gre] [own=NAME [default] [demand]]
+ *                      [pin]
  *     dp_tunnel recover DIR               # undoes what a killed one left
  *     dp_tunnel sink ADDR PORT            # takes streams, checks every byte
  *     dp_tunnel source ADDR PORT BYTES    # sends one; prints Mbit/s
@@ -56,7 +57,7 @@ static void from_path(void *u, struct adit_path *p, struct adit_frame **v, uint3
     struct adit_frame *w[ADIT_VECTOR];
     uint16_t proto = 0;
     uint32_t k = 0;
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; i < n && port; i++) {
         if (v[i]->len < HEADER)
             continue;
         uint16_t is = (uint16_t)(v[i]->data[10] << 8 | v[i]->data[11]);
@@ -83,7 +84,8 @@ static void stats(void *u, int signum)
 {
     (void)u;
     (void)signum;
-    const struct dp_count *c = dp_count(port);
+    static const struct dp_count none;
+    const struct dp_count *c = port ? dp_count(port) : &none;
     const struct dp_total *t = dp_total();
     const struct path_stat *p = path_stat();
 #define S(s, f) printf(#f "=%llu ", (unsigned long long)(s)->f)
@@ -105,11 +107,43 @@ static struct adit_addr parse(const char *text)
     return a;
 }
 
+/* An interface of its own: the port is attached when a packet wants through. */
+static struct dp_iface *iface;
+static struct dp_attach attached;
+static const struct dp_ops ops = { to_client };
+
+static void wanted(void *u, uint16_t proto, const uint8_t *packet, size_t len)
+{
+    (void)u;
+    printf("wanted %04x %u %zu\n", proto, packet[0] >> 4, len);
+    fflush(stdout);
+    if (!port && dp_attach(&attached, &ops, NULL, &port))
+        exit(1);
+}
+
+static int own(const char *name, const struct dp_cfg *cfg, bool everything)
+{
+    static const char *const all[] = { "0.0.0.0/0", "::/0" };
+    struct dp_iface_cfg c = { .name = name, .mtu = cfg->mtu, .wanted = wanted };
+    int rc = dp_iface_open(&c, &iface);
+    if (!rc && cfg->address.family)
+        rc = dp_iface_addr(iface, &cfg->address, &attached.address, true);
+    if (!rc && cfg->address6.family)
+        rc = dp_iface_addr(iface, &cfg->address6, &attached.address6, true);
+    for (int i = 0; i < 2 && everything && !rc; i++) {
+        struct adit_addr net = parse(all[i]);
+        rc = dp_iface_route(iface, &net, 50, true);
+    }
+    attached.iface = iface;
+    return rc;
+}
+
 static int tunnel(char **arg)
 {
     struct dp_cfg cfg = { .tun = "adt0", .mtu = 1400, .offload = 1 };
-    struct dp_attach at = { .mtu = 0 };
     struct adit_addr routes[8], bind_at = { 0 }, peer = { 0 };
+    const char *own_name = NULL;
+    bool everything = false, demand = false, pin = false;
     uint32_t protocol = ADIT_PROTO_UDP;
     for (; *arg; arg++) {
         char *v = strchr(*arg, '=');
@@ -118,33 +152,41 @@ static int tunnel(char **arg)
         if (!strcmp(*arg, "tun")) cfg.tun = v;
         else if (!strcmp(*arg, "our")) cfg.address = parse(v);
         else if (!strcmp(*arg, "our6")) cfg.address6 = parse(v);
-        else if (!strcmp(*arg, "client")) at.address = parse(v);
-        else if (!strcmp(*arg, "client6")) at.address6 = parse(v);
+        else if (!strcmp(*arg, "client")) attached.address = parse(v);
+        else if (!strcmp(*arg, "client6")) attached.address6 = parse(v);
         else if (!strcmp(*arg, "at")) bind_at = parse(v);
         else if (!strcmp(*arg, "peer")) peer = parse(v);
-        else if (!strcmp(*arg, "route") && at.route_count < 8) routes[at.route_count++] = parse(v);
+        else if (!strcmp(*arg, "route") && attached.route_count < 8) routes[attached.route_count++] = parse(v);
         else if (!strcmp(*arg, "state")) cfg.state_dir = v;
         else if (!strcmp(*arg, "mtu")) cfg.mtu = (uint32_t)atoi(v);
-        else if (!strcmp(*arg, "cmtu")) at.mtu = (uint32_t)atoi(v);
-        else if (!strcmp(*arg, "own")) at.tun = v;
+        else if (!strcmp(*arg, "cmtu")) attached.mtu = (uint32_t)atoi(v);
+        else if (!strcmp(*arg, "own")) own_name = v;
+        else if (!strcmp(*arg, "default")) everything = true;
+        else if (!strcmp(*arg, "demand")) demand = true;
+        else if (!strcmp(*arg, "pin")) pin = true;
         else if (!strcmp(*arg, "forward")) cfg.forward = 1;
         else if (!strcmp(*arg, "proxy")) cfg.proxy_arp = 1;
         else if (!strcmp(*arg, "plain")) cfg.offload = 0;
         else if (!strcmp(*arg, "gre")) protocol = ADIT_PROTO_GRE;
         else { fprintf(stderr, "%s?\n", *arg); return 2; }
     }
-    static const struct dp_ops ops = { to_client };
     static const struct adit_path_ops path_ops = { sizeof path_ops, from_path, NULL };
     struct adit_port *p;
-    at.routes = routes;
-    at.who = "test";
+    attached.routes = routes;
+    attached.who = "test";
     log_level(ADIT_LOG_NOTICE);
     if (loop_init())
         return 1;
     dp_recover(cfg.state_dir);
+    if (own_name)
+        cfg.tun = NULL;
     int rc = dp_open(&cfg);
-    if (rc == 0)
-        rc = dp_attach(&at, &ops, NULL, &port);
+    if (rc == 0 && pin)
+        rc = dp_pin(&peer, true);
+    if (rc == 0 && own_name)
+        rc = own(own_name, &cfg, everything);
+    if (rc == 0 && !demand)
+        rc = dp_attach(&attached, &ops, NULL, &port);
     if (rc == 0)
         rc = path_api.bind(NULL, protocol, &bind_at, 0, &path_ops, NULL, &p);
     if (rc == 0)
@@ -157,13 +199,14 @@ static int tunnel(char **arg)
     loop_signal(SIGTERM, quit, NULL);
     loop_signal(SIGINT, quit, NULL);
     loop_signal(SIGUSR1, stats, NULL);
-    printf("ready %s\n", dp_tun_name());
+    printf("ready %s\n", iface ? dp_iface_name(iface) : dp_tun_name());
     fflush(stdout);
     loop_run();
     stats(NULL, 0);
     path_api.drop(path);
     path_api.unbind(p);
     dp_detach(port);
+    dp_iface_close(iface);
     dp_close();
     loop_fini();
     return 0;
