@@ -584,6 +584,8 @@ void ses_forget(struct plug_inst *inst)
         struct ses *s = ADIT_OF(n, struct ses, node);
         if (s->lease_from == inst)
             ses_addr_forget(s);
+        if (s->lease6_from == inst)
+            s->lease6_from = NULL;
     }
 }
 

@@ -91,14 +91,18 @@ static void take_leased(struct ses *s, const struct adit_attrs *attrs)
         attr_append(s->attrs, s->leased);
 }
 
-/* The address is known: the network layer may begin. */
-static void begin(struct ses *s, const struct adit_addr *address)
+static void take_address(struct ses *s, const struct adit_addr *address)
 {
-    const struct ses_conf *c = ses_conf_get();
     s->address = *address;
     s->address.prefix = 32;
     s->address.port = 0;
     ses_index_address(s, true);
+    ses_addr6_enter(s);
+}
+
+void ses_addr_known(struct ses *s)
+{
+    const struct ses_conf *c = ses_conf_get();
     const struct adit_addr *ours = ses_address(s, ADIT_ATTR_SERVER_ADDRESS, 0);
     s->server_address = ours ? *ours : c->server_address;
     if (!s->server_address.family)
@@ -142,7 +146,7 @@ static void pool_done(void *u, int32_t status, const void *answer)
         struct adit_addr address = a->address;
         take_leased(s, a->attrs);
         ses_put_str(s, ADIT_ATTR_LEASE_POOL, s->pool);
-        begin(s, &address);
+        take_address(s, &address);
         return;
     }
     if (status == ADIT_EEXIST && wanted && replace(s, wanted)) {
@@ -189,7 +193,7 @@ static void ask_pool(struct ses *s, struct plug_inst *after)
             ses_drop(s, ADIT_CAUSE_ADDRESS_TAKEN, sentence);
             return;
         }
-        begin(s, &address);
+        take_address(s, &address);
         return;
     }
     if (named && s->chain_cause == ADIT_CAUSE_NO_POOL) {
@@ -216,6 +220,7 @@ void ses_addr_leave(struct ses *s)
         ses_addr_forget(s);
         vt->release(plug_self(from), s->lease);
     }
+    ses_addr6_leave(s);
     plug_attr_api.free(s->leased);
     s->leased = NULL;
     ses_index_address(s, false);

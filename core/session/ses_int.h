@@ -91,8 +91,8 @@ struct ses {
 
     /* the rung ADDRESS */
     uint32_t encryption;        /* permitted, ADIT_ENC_* */
-    struct plug_inst *lease_from;
-    uint64_t lease;
+    struct plug_inst *lease_from, *lease6_from;
+    uint64_t lease, lease6;
     struct adit_attrs *leased;  /* what of `attrs` came with it */
     struct adit_addr address, server_address, dns[2], wins[2];
 
@@ -158,8 +158,13 @@ int32_t ses_tls_open(const struct ses_conf *c);
 
 /* addresses (ses_addr.c) */
 void ses_addr_enter(struct ses *s);
+void ses_addr_known(struct ses *s);             /* everything that IPCP and IPV6CP need */
 void ses_addr_leave(struct ses *s);
 void ses_addr_forget(struct ses *s);            /* its lease is not its own any more */
+
+/* the IPv6 network, after the address (ses_addr6.c) */
+void ses_addr6_enter(struct ses *s);            /* ends in ses_addr_known() */
+void ses_addr6_leave(struct ses *s);
 
 /* from outside (ses_api.c) */
 int32_t ses_revise(struct ses *s, const struct adit_attrs *values);

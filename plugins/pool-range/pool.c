@@ -1,12 +1,12 @@
 /* pool.c - the face of a range pool: options in, leases and reports out.
  *
  * Knows:  attributes, requests, what the host wants to hear.
- * Leaves: which address is free to range.c.
+ * Leaves: which address is free to range.c, which IPv6 network to nets.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include "nets.h"
 #include "pool.h"
-#include "range.h"
 
 #define STATUS_LEASES 1000u     /* leases that status() lists */
 
@@ -19,8 +19,11 @@ ADIT_EVENT(ev_taken, "pool.taken", ADIT_LOG_WARN,
 
 const struct adit_event *const pool_events[] = { &ev_exhausted, &ev_taken, NULL };
 
+#define OF_NETS (1ull << 63)    /* in a lease's name: it is of `nets` */
+
 struct pool {
-    struct range_pool *range;
+    struct range_pool *range;       /* NULL: no addresses */
+    struct nets *nets;              /* NULL: no IPv6 networks */
     struct adit_attrs *attrs;       /* what each lease carries */
     bool serving;
 };
@@ -71,7 +74,7 @@ static int32_t attrs_new(struct adit_self *self, const struct pool_conf *c, uint
         rc = attrs_add(self, a, ADIT_ATTR_WINS, "wins", &c->wins);
     if (rc == 0 && c->dns_domain && c->dns_domain[0])
         rc = adit_attr_put_str(h, a, ADIT_ATTR_DNS_DOMAIN, c->dns_domain);
-    if (rc == 0)
+    if (rc == 0 && server)
         rc = adit_attr_put_addr(h, a, ADIT_ATTR_SERVER_ADDRESS, &our);
     if (rc != 0) {
         h->attr->free(a);
@@ -95,6 +98,7 @@ static void destroy(struct adit_self *self)
     if (!p)
         return;
     range_free(p->range);
+    nets_free(p->nets);
     if (p->attrs)
         self->host->attr->free(p->attrs);
     free(p);
@@ -115,9 +119,15 @@ static int32_t create(struct adit_self *self)
     /* Peers choose their names: without a random seed they could choose them
      * all for one chain of the hash. */
     self->host->crypto->random(&seed, sizeof seed);
-    int32_t rc = range_new(&spec, seed, &p->range, err);
+    int32_t rc = 0;
+    if (!c->ranges.count && !c->networks.count)
+        return adit_fail(self, ADIT_ECONF, "ranges: the pool has neither addresses nor ipv6-networks");
+    if (c->ranges.count)
+        rc = range_new(&spec, seed, &p->range, err);
+    if (!rc && c->networks.count)
+        rc = nets_new(&c->networks, c->network_length, c->remember, seed, &p->nets, err);
     rc = rc != 0 ? adit_fail(self, rc, "%s", err)
-                 : attrs_new(self, c, range_server(p->range), &p->attrs);
+                 : attrs_new(self, c, p->range ? range_server(p->range) : 0, &p->attrs);
     if (rc != 0)
         destroy(self);
     return rc;
@@ -149,20 +159,54 @@ static int32_t reload(struct adit_self *self, const void *conf)
     int32_t rc = attrs_new(self, c, 0, &attrs);
     if (rc != 0)
         return rc;
-    rc = range_reload(p->range, &spec, err);
+    uint64_t seed = 0;
+    self->host->crypto->random(&seed, sizeof seed);
+    if (!c->ranges.count && p->range) {
+        snprintf(err, sizeof err, "ranges: they cannot all be taken away while the daemon runs");
+        rc = ADIT_ERESTART;
+    } else if (p->range) {
+        rc = range_reload(p->range, &spec, err);
+    } else if (c->ranges.count) {
+        rc = range_new(&spec, seed, &p->range, err);
+    }
     if (rc != 0) {
         self->host->attr->free(attrs);
         return adit_fail(self, rc, "%s", err);
     }
-    struct adit_addr our = ipv4_of(range_server(p->range));
-    self->host->attr->del(attrs, ADIT_ATTR_SERVER_ADDRESS);
-    (void)adit_attr_put_addr(self->host, attrs, ADIT_ATTR_SERVER_ADDRESS, &our);
+    if (p->range) {
+        struct adit_addr our = ipv4_of(range_server(p->range));
+        (void)adit_attr_put_addr(self->host, attrs, ADIT_ATTR_SERVER_ADDRESS, &our);
+    }
     self->host->attr->free(p->attrs);
     p->attrs = attrs;
     return 0;
 }
 
-static void status(struct adit_self *self, struct adit_report *r)
+static void tell_nets(struct adit_self *self, struct adit_report *r)
+{
+    const struct adit_host *h = self->host;
+    const struct pool *p = self->instance;
+    const struct range_counts c = nets_counts(p->nets);
+    const void *pos = NULL;
+    struct range_lease l;
+    struct adit_addr net;
+    h->report->object(r, "ipv6-networks");
+    adit_report_put_u(h, r, "size", c.size);
+    adit_report_put_u(h, r, "leased", c.leased);
+    adit_report_put_u(h, r, "free", c.free);
+    h->report->array(r, "leases");
+    for (uint32_t n = 0; n < STATUS_LEASES && nets_each(p->nets, &pos, &l, &net); n++) {
+        h->report->object(r, NULL);
+        adit_report_put_addr(h, r, "network", &net);
+        adit_report_put_str(h, r, "account", l.account);
+        adit_report_put_u(h, r, "since", l.since);
+        h->report->end(r);
+    }
+    h->report->end(r);
+    h->report->end(r);
+}
+
+static void tell_addresses(struct adit_self *self, struct adit_report *r)
 {
     const struct adit_host *h = self->host;
     const struct pool *p = self->instance;
@@ -198,6 +242,15 @@ static void status(struct adit_self *self, struct adit_report *r)
     adit_report_put_bool(h, r, "leases-complete", n == c.leased);
 }
 
+static void status(struct adit_self *self, struct adit_report *r)
+{
+    const struct pool *p = self->instance;
+    if (p->range)
+        tell_addresses(self, r);
+    if (p->nets)
+        tell_nets(self, r);
+}
+
 const struct adit_life pool_life = {
     .size = sizeof pool_life, .create = create, .start = start, .reload = reload, .stop = stop,
     .destroy = destroy, .status = status,
@@ -223,15 +276,15 @@ static void refuse(struct adit_self *self, adit_request req, int32_t status, uin
     self->host->request->done(self, req, status, &a);
 }
 
-static void tell_exhausted(struct adit_self *self, const char *account)
+static void tell_exhausted(struct adit_self *self, const char *account, uint32_t size, const char *option)
 {
-    const struct pool *p = self->instance;
+    char remedy[160];
+    snprintf(remedy, sizeof remedy, "make %s of the pool larger, add another pool, or end idle sessions with "
+             "idle-timeout in the policy", option);
     adit_count(self, POOL_EXHAUSTED);
     if (self->host->log->allow(self, &ev_exhausted, 6))
         adit_event(self, &ev_exhausted, ADIT_KV_S("account", account),
-                   ADIT_KV_U("size", range_counts(p->range).size),
-                   ADIT_KV_S("remedy", "make ranges of the pool larger, add another pool, or end "
-                             "idle sessions with idle-timeout in the policy"));
+                   ADIT_KV_U("size", size), ADIT_KV_S("remedy", remedy));
 }
 
 static void tell_taken(struct adit_self *self, const char *account, uint32_t addr)
@@ -266,7 +319,7 @@ static void lease(struct adit_self *self, uint64_t req, const struct adit_pool_q
         return;
     }
     if ((pool && pool[0] && strcmp(pool, self->name) != 0) ||
-        (wanted && wanted->family != ADIT_AF_IPV4)) {
+        (wanted && wanted->family != ADIT_AF_IPV4) || !p->range) {
         refuse(self, req, ADIT_ENOENT, ADIT_CAUSE_NO_POOL);
         return;
     }
@@ -282,7 +335,7 @@ static void lease(struct adit_self *self, uint64_t req, const struct adit_pool_q
     case 0:
         break;
     case ADIT_ENOSPC:
-        tell_exhausted(self, account);
+        tell_exhausted(self, account, range_counts(p->range).size, "ranges");
         refuse(self, req, rc, ADIT_CAUSE_POOL_EXHAUSTED);
         return;
     case ADIT_EEXIST:
@@ -306,14 +359,40 @@ static void lease(struct adit_self *self, uint64_t req, const struct adit_pool_q
     h->request->done(self, req, 0, &a);
 }
 
+static void lease6(struct adit_self *self, uint64_t req, const struct adit_pool_query *q)
+{
+    const struct adit_host *h = self->host;
+    struct pool *p = self->instance;
+    const struct adit_addr *wanted = adit_attr_addr(h, q->attrs, ADIT_ATTR_IPV6_PREFIX, 0);
+    struct adit_pool_answer a = { .size = sizeof a };
+    char account[256];
+
+    if (!p->serving || !p->nets) {
+        refuse(self, req, p->serving ? ADIT_ENOENT : ADIT_ESTATE, ADIT_CAUSE_NO_POOL);
+        return;
+    }
+    account_of(h, q->attrs, account);
+    int32_t rc = nets_lease(p->nets, account, wanted, h->loop->wall(), &a.lease, &a.address);
+    if (rc == ADIT_ENOSPC)
+        tell_exhausted(self, account, nets_counts(p->nets).size, "ipv6-networks");
+    if (rc) {
+        refuse(self, req, rc, rc == ADIT_ENOSPC ? ADIT_CAUSE_POOL_EXHAUSTED : rc == ADIT_EEXIST ?
+               ADIT_CAUSE_ADDRESS_TAKEN : rc == ADIT_ENOENT ? ADIT_CAUSE_NO_POOL : ADIT_CAUSE_RESOURCE);
+        return;
+    }
+    adit_count(self, POOL_NETWORKS);
+    a.lease |= OF_NETS;
+    h->request->done(self, req, 0, &a);
+}
+
 static void release(struct adit_self *self, uint64_t id)
 {
     struct pool *p = self->instance;
-    if (range_release(p->range, id))
+    if (id & OF_NETS ? nets_release(p->nets, id & ~OF_NETS) : range_release(p->range, id))
         adit_count(self, POOL_RELEASED);
 }
 
 /* lease() has always answered when it returns: there is nothing to cancel. */
 const struct adit_pool pool_vtable = {
-    .size = sizeof pool_vtable, .lease = lease, .release = release,
+    .size = sizeof pool_vtable, .lease = lease, .release = release, .lease6 = lease6,
 };

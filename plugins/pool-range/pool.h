@@ -7,6 +7,8 @@
 /* The options of a pool of type `range`. */
 struct pool_conf {
     struct adit_array ranges, exclude, dns, wins;
+    struct adit_array networks;
+    uint32_t network_length;
     struct adit_addr server;
     const char *dns_domain;
     uint32_t remember;
@@ -18,6 +20,7 @@ enum pool_counter {
     POOL_RELEASED,
     POOL_EXHAUSTED,
     POOL_TAKEN,
+    POOL_NETWORKS,
     POOL_COUNTERS
 };
 

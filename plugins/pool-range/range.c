@@ -634,7 +634,9 @@ int32_t range_lease(struct range_pool *p, const char *account, const uint32_t *w
     e->addr = addr;
     e->since = now;
     e->leased = true;
-    e->gen = ++p->gen ? p->gen : ++p->gen;
+    if (++p->gen >> 31)         /* ids below 2^63 */
+        p->gen = 1;
+    e->gen = p->gen;
     *out = (struct range_lease){ .id = (uint64_t)e->gen << 32 | addr, .addr = addr, .since = now,
                                  .account = e->account,
                                  .again = old && account[0] &&

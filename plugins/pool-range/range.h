@@ -33,7 +33,7 @@ struct range_spec {
 };
 
 struct range_lease {
-    uint64_t id;                        /* never 0 */
+    uint64_t id;                        /* never 0, below 2^63 */
     uint32_t addr;                      /* host byte order */
     uint64_t since;
     const char *account;                /* "" unknown; borrowed */

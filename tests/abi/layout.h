@@ -333,7 +333,9 @@ M(adit_pool_answer, cause, 4)
 M(adit_pool_answer, address, 8)
 M(adit_pool_answer, attrs, 32)
 M(adit_pool_answer, lease, 40)
+#if ADIT_ABI_MINOR < 1
 S(adit_pool, 32)
+#endif
 M(adit_pool, size, 0)
 M(adit_pool, reserved, 4)
 M(adit_pool, lease, 8)

@@ -160,9 +160,95 @@ START_TEST(what_cannot_serve_is_refused_with_a_sentence)
     const struct pool_conf six = { .ranges = LIST(three), .server = { .family = ADIT_AF_IPV6, .prefix = 128 } };
     ck_assert_ptr_null(pool(&none));
     ck_assert_int_eq(fake_code(), ADIT_ECONF);
-    ck_assert_ptr_nonnull(strstr(fake_last_error(), "ranges is empty"));
+    ck_assert_ptr_nonnull(strstr(fake_last_error(), "neither addresses nor ipv6-networks"));
     ck_assert_ptr_null(pool(&six));
     ck_assert_ptr_nonnull(strstr(fake_last_error(), "server-address"));
+    fake_end();
+}
+END_TEST
+
+#define IP6(prefix_, ...) { .family = ADIT_AF_IPV6, .prefix = prefix_, .ip = { __VA_ARGS__ } }
+
+static const char *network(struct adit_self *self, const char *account, const struct adit_addr *wanted,
+                           int32_t *status, uint64_t *lease)
+{
+    const struct adit_host *h = self->host;
+    struct adit_attrs *a = h->attr->make();
+    adit_attr_put_str(h, a, ADIT_ATTR_ACCOUNT, account);
+    if (wanted)
+        adit_attr_put_addr(h, a, ADIT_ATTR_IPV6_PREFIX, wanted);
+    const struct adit_pool_query q = { .size = sizeof q, .attrs = a };
+    adit_request req = fake_ask(self);
+    pool_vtable.lease6(self, req, &q);
+    h->attr->free(a);
+    ck_assert(fake_answered(req));
+    const struct adit_pool_answer *answer = fake_answer(req, status);
+    if (*status)
+        return "";
+    *lease = answer->lease;
+    return fake_addr_text(&answer->address);
+}
+
+START_TEST(networks_are_leased_beside_addresses)
+{
+    static const struct adit_addr nets[] = { IP6(62, 0x20, 1, 0xd, 0xb8, 0x70), IP6(63, 0x20, 1, 0xd, 0xb8, 0x80) };
+    const struct pool_conf c = { .ranges = LIST(three), .networks = LIST(nets), .network_length = 64, .remember = 10 };
+    struct adit_self *s = pool(&c);
+    uint64_t lease[5], again;
+    int32_t status;
+    /* the first part of each is nobody's */
+    ck_assert_str_eq(network(s, "anna", NULL, &status, &lease[0]), "2001:db8:7000:1::/64");
+    ck_assert_str_eq(network(s, "bert", NULL, &status, &lease[1]), "2001:db8:7000:2::/64");
+    ck_assert_str_eq(network(s, "carl", NULL, &status, &lease[2]), "2001:db8:7000:3::/64");
+    ck_assert_str_eq(network(s, "dora", NULL, &status, &lease[3]), "2001:db8:8000:1::/64");
+    network(s, "emil", NULL, &status, &again);
+    ck_assert_int_eq(status, ADIT_ENOSPC);
+    ck_assert_uint_eq(fake_event_count("pool.exhausted"), 1);
+    ck_assert_ptr_nonnull(strstr(fake_event_str("pool.exhausted", "remedy"), "ipv6-networks"));
+
+    ck_assert_str_eq(address(s, "anna"), "10.9.0.2");       /* and addresses have names of their own */
+    pool_vtable.release(s, lease[1]);
+    pool_vtable.release(s, lease[1]);
+    pool_vtable.release(s, lease[2]);
+    ck_assert_uint_eq(fake_counter(s, "released"), 2);
+    ck_assert_str_eq(network(s, "carl", NULL, &status, &again), "2001:db8:7000:3::/64");   /* the same again */
+    struct adit_addr second = IP6(64, 0x20, 1, 0xd, 0xb8, 0x70, 0, 0, 2), third = IP6(64, 0x20, 1, 0xd, 0xb8, 0x70, 0, 0, 3),
+                     outside = IP6(64, 0x20, 1, 0xd, 0xb8, 0x70, 0, 0, 4), whole = nets[0];
+    network(s, "emil", &third, &status, &again);
+    ck_assert_int_eq(status, ADIT_EEXIST);
+    network(s, "emil", &outside, &status, &again);
+    ck_assert_int_eq(status, ADIT_ENOENT);
+    network(s, "emil", &whole, &status, &again);
+    ck_assert_int_eq(status, ADIT_ENOENT);
+    ck_assert_str_eq(network(s, "emil", &second, &status, &again), "2001:db8:7000:2::/64");
+    fake_inst_free(s);
+    fake_end();
+}
+END_TEST
+
+START_TEST(a_pool_of_networks_alone)
+{
+    static const struct adit_addr nets[] = { IP6(40, 0x20, 1, 0xd, 0xb8, 0x70) };
+    const struct pool_conf c = { .networks = LIST(nets), .network_length = 56, .remember = 10 };
+    struct adit_self *s = pool(&c);
+    uint64_t lease;
+    int32_t status;
+    ck_assert_str_eq(network(s, "anna", NULL, &status, &lease), "2001:db8:7000:100::/56");
+    ask(s, "anna", NULL, NULL, &status);
+    ck_assert_int_eq(status, ADIT_ENOENT);
+    fake_inst_free(s);
+
+    static const struct adit_addr bad[][2] = {
+        { IP6(64, 0x20, 1, 0xd, 0xb8), IP6(48, 0x20, 2) },                  /* no larger than a part */
+        { IP6(40, 0x20, 1, 0xd, 0xb8), IP6(48, 0x20, 1, 0xd, 0xb8, 0, 1) }, /* the one in the other */
+        { IP6(48, 0x20, 1, 0xd, 0xb8, 0, 1), IP6(40, 0x20, 1, 0xd, 0xb8) },
+        { { .family = ADIT_AF_IPV4, .prefix = 8, .ip = { 10 } }, IP6(48, 0x20, 2) },
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        const struct pool_conf d = { .networks = LIST(bad[i]), .network_length = 64, .remember = 10 };
+        ck_assert_ptr_null(pool(&d));
+        ck_assert_ptr_nonnull(strstr(fake_last_error(), "ipv6-networks: item"));
+    }
     fake_end();
 }
 END_TEST
@@ -175,6 +261,8 @@ static Suite *suite(void)
     tests[n++] = an_empty_pool_says_so;
     tests[n++] = fixed_addresses_and_named_pools;
     tests[n++] = reload_keeps_leases_and_changes_what_is_told;
+    tests[n++] = networks_are_leased_beside_addresses;
+    tests[n++] = a_pool_of_networks_alone;
     tests[n++] = what_cannot_serve_is_refused_with_a_sentence;
     return unit_suite("pool-range", tests);
 }

@@ -241,6 +241,22 @@ static void lease(struct adit_self *self, uint64_t req, const struct adit_pool_q
     asked(self, req, "lease");
 }
 
+#define OF_NETS (1ull << 40)
+
+static void lease6(struct adit_self *self, uint64_t req, const struct adit_pool_query *q)
+{
+    struct stub *s = of_self(self);
+    struct adit_pool_answer a = { .size = sizeof a, .lease = OF_NETS,
+        .address = { .family = ADIT_AF_IPV6, .prefix = 64, .ip = { 0x20, 1, 0xd, 0xb8, 0, (uint8_t)s->nets } } };
+    must(adit_attr_addr(self->host, q->attrs, ADIT_ATTR_IPV6_PREFIX, 0) == NULL);
+    say("lease6:%s ", s->name);
+    if (s->nets)
+        s->nets--;
+    else
+        a.address.family = 0;
+    self->host->request->done(self, req, a.address.family ? 0 : ADIT_ENOSPC, &a);
+}
+
 static void cancel(struct adit_self *self, uint64_t req)
 {
     struct stub *s = of_self(self);
@@ -257,6 +273,8 @@ static void release(struct adit_self *self, uint64_t l)
     s->released++;
     if (l == UINT64_MAX)
         s->one_is_out = false;
+    else if (l == OF_NETS)
+        s->nets++;
     else
         s->left++;
 }
@@ -379,7 +397,7 @@ static const struct adit_auth auth_vt = { .size = sizeof auth_vt, .check = check
 static const struct adit_policy policy_vt = { .size = sizeof policy_vt, .decide = decide,
                                               .cancel = cancel };
 static const struct adit_pool pool_vt = { .size = sizeof pool_vt, .lease = lease, .cancel = cancel,
-                                          .release = release };
+                                          .release = release, .lease6 = lease6 };
 static const struct adit_accounting accounting_vt = { .size = sizeof accounting_vt, .begin = begin,
                                                       .interim = interim, .end = end,
                                                       .refused = refused };

@@ -34,6 +34,7 @@ struct stub {
     struct adit_attrs *attrs;   /* with an acceptance, a grant or a lease */
     uint32_t first;             /* a pool's next address, host order; every lease takes one */
     uint32_t left;              /* addresses in it */
+    uint32_t nets;              /* IPv6 networks in it: 2001:db8:N::/64 */
     /* what it saw */
     adit_request req;           /* the last */
     uint32_t asked, cancelled, released, begun, interims, ended, refusals;

@@ -1697,6 +1697,42 @@ START_TEST(S9_a_session_without_networks_hears_nothing)
 }
 END_TEST
 
+START_TEST(S9_a_pool_gives_the_network_that_nobody_names)
+{
+    rig_house("ppp: { auth: [pap], ipv6: yes, mtu: 1400 }");
+    struct stub *six = rig_add(ADIT_KIND_POOL, "six");
+    rig.ipv6 = true;
+    six->nets = 1;
+    struct caller *c = rig_call(rig.tunnel, "anna", 1);
+    rig_run(100);
+    ck_assert(c->up);
+    ck_assert_ptr_nonnull(strstr(rig.log, "lease6:l lease6:six attach"));
+    ck_assert_uint_eq(rig.attached.address6.prefix, 64);
+    ck_assert_uint_eq(rig.attached.address6.ip[5], 1);
+    ck_assert_uint_eq(c->heard_count, 1);
+
+    struct caller *d = rig_call(rig.tunnel, "bert", 2);     /* none is left: it goes without */
+    rig_run(100);
+    ck_assert(d->up);
+    ck_assert_uint_eq(rig.attached.address6.family, ADIT_AF_NONE);
+    rig_quit(c);
+    rig_run(10000);
+    ck_assert_uint_eq(six->nets, 1);
+
+    rig.auth->attrs = plug_attr_api.make();                 /* the pool that RADIUS names (RFC 3162) */
+    struct adit_value name = adit_value_str("l");
+    plug_attr_api.put(rig.auth->attrs, ADIT_ATTR_IPV6_POOL, &name);
+    rig.log[0] = '\0';
+    struct caller *e = rig_call(rig.tunnel, "carl", 3);
+    rig_run(100);
+    ck_assert(e->up);
+    ck_assert_ptr_nonnull(strstr(rig.log, "lease6:l attach"));
+    ck_assert_uint_eq(rig.attached.address6.family, ADIT_AF_NONE);
+    rig_close();
+    ck_assert_uint_eq(six->released, 1);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = unit_suite("ses", (const TTest *const[]){
@@ -1721,7 +1757,8 @@ static Suite *suite(void)
         closing_waits_for_everybody_but_not_for_ever, interim_reports_come_in_between,
         a_peer_may_begin_the_network_anew, filters_and_rates_come_with_the_login,
         the_ring_keeps_the_last_failures, sessions_are_found, methods_have_one_name,
-        S9_a_session_with_ipv6_networks_hears_of_them, S9_a_session_without_networks_hears_nothing, NULL });
+        S9_a_session_with_ipv6_networks_hears_of_them, S9_a_session_without_networks_hears_nothing,
+        S9_a_pool_gives_the_network_that_nobody_names, NULL });
     TCase *tc = tcase_create("refusals");
     tcase_add_loop_test(tc, each_refusal_has_its_cause, 0, REFUSALS);
     tcase_add_loop_test(tc, a_tunnel_taken_away_takes_its_sessions, 0, 2);

@@ -29,6 +29,12 @@ struct adit_pool {
     void (*lease)(struct adit_self *self, uint64_t req, const struct adit_pool_query *q);
     void (*cancel)(struct adit_self *self, uint64_t req);
     void (*release)(struct adit_self *self, uint64_t lease);
+    /* 1.1: an IPv6 network for the link to the client, beside its address: as
+     * lease(), IPV6_PREFIX in the query's attrs being the one that is wanted;
+     * answer->address is the network, its prefix the length. Leases of both kinds
+     * have names of their own; host->lease is for those of addresses. NULL: there
+     * are none. */
+    void (*lease6)(struct adit_self *self, uint64_t req, const struct adit_pool_query *q);
 };
 
 #endif
