@@ -35,6 +35,8 @@ static const struct command {
     { "ipsec", cmd_ipsec, "IPsec peers and associations; rekey, drop, export-wireshark" },
     { "radius", cmd_radius, "RADIUS servers: how they are, counters, test" },
     { "log", cmd_log, "what happened; --follow" },
+    { "trace", cmd_trace, "what a user's client and we say, decoded, as it is said" },
+    { "capture", cmd_capture, "decrypted frames into a pcapng file, for Wireshark" },
     { "reload", cmd_reload, "read the configuration again; sessions stay" },
     { "stop", cmd_stop, "end all sessions and the daemon" },
     { "setup", cmd_setup, "write a configuration: a wizard, or from options" },

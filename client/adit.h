@@ -32,6 +32,8 @@ int cmd_history(int argc, char **argv);
 int cmd_ipsec(int argc, char **argv);
 int cmd_radius(int argc, char **argv);
 int cmd_log(int argc, char **argv);
+int cmd_trace(int argc, char **argv);
+int cmd_capture(int argc, char **argv);
 int cmd_reload(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
 int cmd_setup(int argc, char **argv);

@@ -146,6 +146,11 @@ void ctl_follow(struct ctl_call *c, void (*gone)(void *u), void *u)
 
 void ctl_say_take(struct ctl_call *c, json_t *line) { say(c, line); }
 
+uint32_t ctl_queued(const struct ctl_call *c)
+{
+    return c->peer && c->peer->stream ? loop_stream_queued(c->peer->stream) : 0;
+}
+
 /* ---- calling ------------------------------------------------------------------ */
 
 void ctl_verb(const char *name, ctl_fn fn, const char *args, const char *sentence)

@@ -25,6 +25,7 @@ void ctl_error(struct ctl_call *c, int32_t code, const char *fmt, ...) ADIT_PRIN
 /* The call stays open and may say any number of lines; gone(u) when the peer left. */
 void ctl_follow(struct ctl_call *c, void (*gone)(void *u), void *u);
 void ctl_say_take(struct ctl_call *c, json_t *line);            /* takes line */
+uint32_t ctl_queued(const struct ctl_call *c);  /* bytes that it has not read yet */
 /* Reports that plugins write: begin, pass to the plugin, take the JSON. */
 struct adit_report *ctl_report_new(void);
 json_t *ctl_report_take(struct adit_report *r);                 /* frees r */
@@ -38,6 +39,7 @@ struct ctl_daemon {
     const char *(*problem)(uint32_t nth);       /* why it is degraded; NULL: no more */
 };
 void ctl_verbs_open(const struct ctl_daemon *d);
+void ctl_trace_open(void);                      /* what peers say: ctl_trace.c */
 
 /* Answers a call from text, as if it had come in on the socket (tests). Returns
  * the reply line, to be freed; verbs that answer later give NULL. */

@@ -821,4 +821,5 @@ void ctl_verbs_open(const struct ctl_daemon *d)
              "A verb that a plugin offers.");
     ctl_verb("log", verb_log, "after", "What the log ring has after a sequence number.");
     ctl_verb("log.follow", verb_log_follow, "after", "The same, and what comes, until hang-up.");
+    ctl_trace_open();
 }

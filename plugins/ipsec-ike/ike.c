@@ -168,6 +168,12 @@ void ike_leave(struct ike *k)
     k->depth--;
 }
 
+void ike_seen(struct ike *k, const struct adit_path *path, bool sent, const uint8_t *p, size_t len)
+{
+    if (k->ops->seen)
+        k->ops->seen(k->u, &path->peer, sent, p, len);
+}
+
 /* ---- sending ------------------------------------------------------------------------ */
 
 struct ike_hdr ike_hdr_of(const struct ike_sa *sa, uint8_t exchange, uint8_t flags,
@@ -195,6 +201,7 @@ size_t ike_close(struct ike_sa *sa, struct ike_out *o, uint8_t *iv)
     struct wr w = wr_of(p + 24, 4);
     wr_u32(&w, (uint32_t)len);
     p[19] |= IKE_F_ENCRYPTED;
+    ike_seen(sa->k, sa->path, true, p, len);
     return ike_encrypt(sa->k->lib, &sa->keys, iv, p + IKE_HDR_LEN, len - IKE_HDR_LEN) ? len : 0;
 }
 
@@ -206,8 +213,11 @@ bool ike_open(struct ike_sa *sa, const struct ike_keys *keys, struct ike_rx *rx,
         len <= IKE_HDR_LEN || (len - IKE_HDR_LEN) % keys->cipher->block)
         return false;
     memcpy(k->clear, rx->bytes, len);
-    return ike_decrypt(k->lib, keys, iv, k->clear + IKE_HDR_LEN, len - IKE_HDR_LEN) &&
-           ike_msg_parse(&rx->m, k->clear, len) == IKE_MSG_OK;
+    if (!ike_decrypt(k->lib, keys, iv, k->clear + IKE_HDR_LEN, len - IKE_HDR_LEN) ||
+        ike_msg_parse(&rx->m, k->clear, len) != IKE_MSG_OK)
+        return false;
+    ike_seen(k, rx->path, false, k->clear, len);
+    return true;
 }
 
 void ike_tx(struct ike_sa *sa, struct adit_path *path, const uint8_t *p, size_t len)
@@ -237,6 +247,8 @@ void ike_send(struct ike_sa *sa, struct ike_sent *s, struct adit_path *path, con
     ike_sent_free(s);
     if (len == 0)
         return;
+    if (!(p[19] & IKE_F_ENCRYPTED))     /* else it was shown before it was closed */
+        ike_seen(k, path, true, p, len);
     s->p = malloc(len);
     if (s->p) {
         memcpy(s->p, p, len);
@@ -300,6 +312,7 @@ void ike_refuse(struct ike *k, struct adit_path *path, const struct ike_hdr *of,
     size_t len = ike_out_done(&o);
     if (len == 0)
         return;
+    ike_seen(k, path, true, buf, len);
     IKE_COUNT(k, TX);
     k->ops->tx(k->u, path, buf, len);
 }

@@ -72,6 +72,9 @@ struct ike_ops {
     struct adit_path *(*esp_path)(void *u, const struct sad_who *who, struct adit_path *ike);
     /* Is this our selector: a port of ours that is covered (cover() was called)? */
     bool (*covered)(void *u, uint8_t protocol, uint16_t our_port, const struct adit_addr *our);
+    /* A message, header and payloads in clear, for who watches the peer; those that are
+     * sent again are not told again. NULL: nobody. */
+    void (*seen)(void *u, const struct adit_addr *peer, bool sent, const uint8_t *p, size_t len);
 };
 
 #define IKE_PROPOSALS_MAX 128u

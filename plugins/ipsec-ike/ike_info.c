@@ -242,8 +242,10 @@ static void rx_clear(struct ike_sa *sa, struct ike_rx *rx)
     struct ike_notify n;
     const struct ike_payload *p = NULL;
     IKE_COUNT(sa->k, RX_UNEXPECTED);
-    if (ike_msg_parse(&rx->m, rx->bytes, rx->hdr.length) == IKE_MSG_OK)
+    if (ike_msg_parse(&rx->m, rx->bytes, rx->hdr.length) == IKE_MSG_OK) {
+        ike_seen(sa->k, rx->path, false, rx->bytes, rx->hdr.length);
         p = ike_msg_find(&rx->m, IKE_P_NOTIFY, 0);
+    }
     if (!sa->initiator || sa->state == IKE_S_UP || !p || !ike_notify_read(p, &n) || n.type >= 16384)
         return;
     if (!sa->hint)

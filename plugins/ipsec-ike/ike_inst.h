@@ -90,6 +90,8 @@ void inst_files_seen(struct inst *in);
 const char *inst_str_at(const struct adit_array *a, uint32_t nth);
 
 /* ike_say.c */
+/* A line for who watches the peer. */
+void inst_say_line(struct inst *in, const struct adit_addr *peer, uint32_t how, const char *line);
 void inst_say(struct inst *in, enum ike_say what, const struct ike_sa *sa,
               const struct adit_addr *peer, const char *text);
 void inst_say_keys(struct inst *in);

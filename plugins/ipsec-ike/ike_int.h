@@ -327,6 +327,8 @@ struct ike_hdr ike_hdr_of(const struct ike_sa *sa, uint8_t exchange, uint8_t fla
 /* Pads and encrypts what o holds; its length, 0: it did not work. */
 size_t ike_close(struct ike_sa *sa, struct ike_out *o, uint8_t *iv);
 /* Decrypts rx into k->clear and parses it there; iv moves on. False: it makes no sense. */
+/* For who watches the peer: a message in clear. */
+void ike_seen(struct ike *k, const struct adit_path *path, bool sent, const uint8_t *p, size_t len);
 bool ike_open(struct ike_sa *sa, const struct ike_keys *keys, struct ike_rx *rx, uint8_t *iv);
 void ike_tx(struct ike_sa *sa, struct adit_path *path, const uint8_t *p, size_t len);
 /* Sends and keeps; by the clock again until something else is sent. */

@@ -5,6 +5,7 @@
  * Leaves: negotiation to ike_*, packets and associations to sad, events to ike_say.
  */
 #include "ike_inst.h"
+#include "ike_text.h"
 
 #include <openssl/crypto.h>
 #include <stdlib.h>
@@ -396,10 +397,36 @@ static void op_say(void *u, enum ike_say what, const struct ike_sa *sa, const st
     inst_say(u, what, sa, peer, text);
 }
 
+struct watched {
+    struct inst *in;
+    const struct adit_addr *peer;
+    uint32_t how;
+};
+
+static void seen_line(void *u, const char *text)
+{
+    const struct watched *w = u;
+    inst_say_line(w->in, w->peer, w->how, text);
+}
+
+static void op_seen(void *u, const struct adit_addr *peer, bool sent, const uint8_t *p, size_t len)
+{
+    struct inst *in = u;
+    struct ike_msg m;
+    struct watched w = { in, peer, sent ? ADIT_TRACE_TX : ADIT_TRACE_RX };
+    if (!(adit_trace_wants(in->self, peer, w.how) & ADIT_TRACE_LINES) ||
+        ike_msg_parse(&m, p, len) != IKE_MSG_OK)
+        return;
+    if (ike_text_routine(&m))
+        w.how |= ADIT_TRACE_ROUTINE;
+    ike_text(&m, seen_line, &w);
+}
+
 static const struct ike_ops ike_ops_ = {
     .now = op_now,   .wall = op_wall, .random = NULL,    .tx = op_tx,           .hold = op_hold,
     .drop = op_drop, .open = op_open, .work = op_work,   .wake = op_wake,       .say = op_say,
     .esp_path = op_esp_path,          .covered = op_covered,
+    .seen = op_seen,
 };
 static const struct sad_ops sad_ops_ = {
     .now = op_now, .rx = op_sad_rx, .tx = op_sad_tx, .hold = op_hold, .drop = op_drop,

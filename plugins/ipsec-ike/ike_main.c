@@ -468,6 +468,7 @@ void ike_main_first(struct ike *k, struct ike_rx *rx)
         IKE_COUNT(k, RX_BAD);
         return;
     }
+    ike_seen(k, rx->path, false, rx->bytes, h->length);
     const struct ike_payload *p = ike_msg_find(&rx->m, IKE_P_SA, 0);
     struct choice c = { .number = 0 };
     bool bad;
@@ -1015,6 +1016,14 @@ static bool up(struct ike_sa *sa, struct ike_rx *rx)
 
 /* ---- messages, time --------------------------------------------------------------------------------------------- */
 
+static bool clear_read(struct ike_sa *sa, struct ike_rx *rx)
+{
+    if (ike_msg_parse(&rx->m, rx->bytes, rx->hdr.length) != IKE_MSG_OK)
+        return false;
+    ike_seen(sa->k, rx->path, false, rx->bytes, rx->hdr.length);
+    return true;
+}
+
 void ike_main_rx(struct ike_sa *sa, struct ike_rx *rx)
 {
     struct ike *k = sa->k;
@@ -1036,7 +1045,7 @@ void ike_main_rx(struct ike_sa *sa, struct ike_rx *rx)
             ike_main_step(sa, psk ? IKE_E_MSG6_PSK : IKE_E_MSG6_SIG, rx);
         else
             ike_main_step(sa, psk ? IKE_E_MSG5_PSK : IKE_E_MSG5_SIG, rx);
-    } else if (ike_msg_parse(&rx->m, rx->bytes, rx->hdr.length) != IKE_MSG_OK) {
+    } else if (!clear_read(sa, rx)) {
         IKE_COUNT(k, RX_BAD);
     } else if (ike_msg_find(&rx->m, IKE_P_KE, 0)) {
         ike_main_step(sa, sa->initiator ? IKE_E_MSG4 : IKE_E_MSG3, rx);

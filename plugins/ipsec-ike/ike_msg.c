@@ -434,32 +434,33 @@ void ike_id_text(const struct ike_id *id, char *out, size_t len)
 static const struct {
     uint32_t bit;
     uint8_t len, match;
+    const char *name;
     uint8_t bytes[20];
 } vendors[] = {
     // clang-format off
-    { IKE_V_RFC3947, 16, 16,        /* "RFC 3947" */
+    { IKE_V_RFC3947, 16, 16, "RFC 3947",
       { 0x4a, 0x13, 0x1c, 0x81, 0x07, 0x03, 0x58, 0x45, 0x5c, 0x57, 0x28, 0xf2, 0x0e, 0x95, 0x45, 0x2f } },
-    { IKE_V_NAT_03, 16, 16,         /* "draft-ietf-ipsec-nat-t-ike-03" */
+    { IKE_V_NAT_03, 16, 16, "NAT-T draft 03", /* "draft-ietf-ipsec-nat-t-ike-03" */
       { 0x7d, 0x94, 0x19, 0xa6, 0x53, 0x10, 0xca, 0x6f, 0x2c, 0x17, 0x9d, 0x92, 0x15, 0x52, 0x9d, 0x56 } },
-    { IKE_V_NAT_02N, 16, 16,        /* "draft-ietf-ipsec-nat-t-ike-02\n" */
+    { IKE_V_NAT_02N, 16, 16, "NAT-T draft 02n", /* "draft-ietf-ipsec-nat-t-ike-02\n" */
       { 0x90, 0xcb, 0x80, 0x91, 0x3e, 0xbb, 0x69, 0x6e, 0x08, 0x63, 0x81, 0xb5, 0xec, 0x42, 0x7b, 0x1f } },
-    { IKE_V_NAT_02, 16, 16,         /* "draft-ietf-ipsec-nat-t-ike-02" */
+    { IKE_V_NAT_02, 16, 16, "NAT-T draft 02", /* "draft-ietf-ipsec-nat-t-ike-02" */
       { 0xcd, 0x60, 0x46, 0x43, 0x35, 0xdf, 0x21, 0xf8, 0x7c, 0xfd, 0xb2, 0xfc, 0x68, 0xb6, 0xa4, 0x48 } },
-    { IKE_V_NAT_00, 16, 16,         /* "draft-ietf-ipsec-nat-t-ike-00" */
+    { IKE_V_NAT_00, 16, 16, "NAT-T draft 00", /* "draft-ietf-ipsec-nat-t-ike-00" */
       { 0x44, 0x85, 0x15, 0x2d, 0x18, 0xb6, 0xbb, 0xcd, 0x0b, 0xe8, 0xa8, 0x46, 0x95, 0x79, 0xdd, 0xcc } },
-    { IKE_V_DPD, 16, 14,            /* RFC 3706 section 5.1: two bytes of version at the end */
+    { IKE_V_DPD, 16, 14, "DPD", /* RFC 3706 section 5.1: two bytes of version at the end */
       { 0xaf, 0xca, 0xd7, 0x13, 0x68, 0xa1, 0xf1, 0xc9, 0x6b, 0x86, 0x96, 0xfc, 0x77, 0x57, 0x01, 0x00 } },
-    { IKE_V_FRAGMENTATION, 20, 16,  /* "FRAGMENTATION", and which exchanges: main mode */
+    { IKE_V_FRAGMENTATION, 20, 16, "fragmentation", /* "FRAGMENTATION", and which exchanges: main mode */
       { 0x40, 0x48, 0xb7, 0xd5, 0x6e, 0xbc, 0xe8, 0x85, 0x25, 0xe7, 0xde, 0x7f, 0x00, 0xd6, 0xc2, 0xd3,
         0x80, 0x00, 0x00, 0x00 } },
-    { IKE_V_MS_NT5, 20, 16,         /* "MS NT5 ISAKMPOAKLEY", and a version */
+    { IKE_V_MS_NT5, 20, 16, "Windows", /* "MS NT5 ISAKMPOAKLEY", and a version */
       { 0x1e, 0x2b, 0x51, 0x69, 0x05, 0x99, 0x1c, 0x7d, 0x7c, 0x96, 0xfc, 0xbf, 0xb5, 0x87, 0xe4, 0x61,
         0x00, 0x00, 0x00, 0x09 } },
-    { IKE_V_XAUTH, 8, 8,
+    { IKE_V_XAUTH, 8, 8, "XAUTH",
       { 0x09, 0x00, 0x26, 0x89, 0xdf, 0xd6, 0xb7, 0x12 } },
-    { IKE_V_UNITY, 16, 14,
+    { IKE_V_UNITY, 16, 14, "Unity",
       { 0x12, 0xf5, 0xf2, 0x8c, 0x45, 0x71, 0x68, 0xa9, 0x70, 0x2d, 0x9f, 0xe2, 0x74, 0xcc, 0x01, 0x00 } },
-    { IKE_V_APPLE, 16, 16,          /* "draft-ietf-ipsec-nat-t-ike": macOS and iOS */
+    { IKE_V_APPLE, 16, 16, "Apple NAT-T", /* "draft-ietf-ipsec-nat-t-ike": macOS and iOS */
       { 0x4d, 0xf3, 0x79, 0x28, 0xe9, 0xfc, 0x4f, 0xd1, 0xb3, 0x26, 0x21, 0x70, 0xd5, 0x15, 0xc6, 0x62 } },
     // clang-format on
 };
@@ -471,6 +472,14 @@ uint32_t ike_vid_of(const struct ike_payload *p)
         if (p->len >= vendors[i].match && memcmp(p->body, vendors[i].bytes, vendors[i].match) == 0)
             return vendors[i].bit;
     return 0;
+}
+
+const char *ike_vid_name(uint32_t one)
+{
+    for (size_t i = 0; i < VENDORS; i++)
+        if (vendors[i].bit == one)
+            return vendors[i].name;
+    return NULL;
 }
 
 const uint8_t *ike_vid_bytes(uint32_t one, uint16_t *len)

@@ -211,6 +211,7 @@ bool ike_nat_oa_read(const struct ike_payload *p, struct ike_nat_oa *out);
 /* Which of them a VID payload is; 0: another. */
 uint32_t ike_vid_of(const struct ike_payload *p);
 const uint8_t *ike_vid_bytes(uint32_t one, uint16_t *len);
+const char *ike_vid_name(uint32_t one);         /* "DPD"; NULL: no such bit */
 
 /* ---- building ---- */
 

@@ -5,6 +5,8 @@
  */
 #include "ike_inst.h"
 
+#include <stdio.h>
+
 ADIT_EVENT(ev_up, "ipsec.up", ADIT_LOG_INFO, "A peer proved itself: phase 1 is established.",
            "peer identity proposal method initiator nat");
 ADIT_EVENT(ev_pair, "ipsec.pair", ADIT_LOG_INFO, "A pair of associations was negotiated.",
@@ -81,6 +83,12 @@ static const char *method_text(uint32_t method)
     return method == IKE_AUTH_PSK ? "psk" : method == IKE_AUTH_RSA ? "rsa" : "ecdsa";
 }
 
+void inst_say_line(struct inst *in, const struct adit_addr *peer, uint32_t how, const char *line)
+{
+    if (adit_trace_wants(in->self, peer, how) & ADIT_TRACE_LINES)
+        in->self->host->trace->line(in->self, peer, how, "IKE", line);
+}
+
 void inst_say(struct inst *in, enum ike_say what, const struct ike_sa *sa,
               const struct adit_addr *peer, const char *text)
 {
@@ -91,8 +99,11 @@ void inst_say(struct inst *in, enum ike_say what, const struct ike_sa *sa,
     if (what >= IKE_SAY_COUNT)
         return;
     const struct kind *k = &kinds[what];
+    char line[600];
     if (sa)
         ike_sa_view(sa, &v);
+    snprintf(line, sizeof line, "%s%s%s", k->event->sentence, text ? " " : "", text ? text : "");
+    inst_say_line(in, peer, ADIT_TRACE_NOTE, line);
     if (k->per_minute && !v.established && !self->host->log->allow(self, k->event, k->per_minute))
         return;
     kv[n++] = (struct adit_kv)ADIT_KV_ADDR("peer", peer);

@@ -297,7 +297,8 @@ static void do_gone(void *u, uint32_t cause, const char *text)
     const struct adit_event *ev = c->was_up ? &pptp_ev_ctl_down : &pptp_ev_ctl_failed;
     struct pptp_line *l = c->line;
 
-    tell_trouble(c, text ? text : cause_code(cause));
+    if (text || !c->was_up)
+        tell_trouble(c, text ? text : cause_code(cause));
     if (c->was_up ? c->told : allow(p, ev))
         adit_event(p->self, ev, ADIT_KV_ADDR("peer", &c->peer),
                    ADIT_KV_S("cause", cause_code(cause)), ADIT_KV_S("text", text));

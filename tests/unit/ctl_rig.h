@@ -21,6 +21,7 @@ struct adit_stream {
     struct adit_stream_ops ops;
     void *u;
     bool closed;                /* by the host */
+    uint32_t queued;            /* bytes that its reader has not read, as the test says */
     uint32_t takes;             /* bytes that it still takes; then its reader is slow */
     char *out;
     size_t len;
@@ -70,6 +71,8 @@ void loop_stream_bound(struct adit_stream *s, uint32_t bytes)
     (void)s;
     (void)bytes;
 }
+
+uint32_t loop_stream_queued(const struct adit_stream *s) { return s->queued; }
 
 int loop_unix_peer(struct adit_stream *s, uint32_t *uid, uint32_t *gid)
 {

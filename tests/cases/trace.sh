@@ -1,0 +1,93 @@
+#!/bin/bash
+# trace.sh - adit trace shows a login decoded, without a secret in it, adit capture writes what
+# tshark dissects, and of failed attempts the last lines are kept (row T3).
+. "$(dirname "$0")/lib.sh"
+watching= catching=
+let_all_go() { local p; for p in $watching $catching; do kill "$p" 2>/dev/null; wait "$p" 2>/dev/null; done; watching= catching=; }
+trap 'let_all_go; cleanup' EXIT
+# watch FILE arguments...: adit trace in the background
+watch() { local f=$1; shift; : >"$work/$f"; adit trace "$@" >"$work/$f" 2>"$work/$f.err" & watching="$watching $!"; }
+# catch FILE arguments...: adit capture in the background, begun when this returns
+catch() {
+    local f=$1; shift
+    adit capture "$work/$f" "$@" >"$work/$f.out" 2>"$work/$f.err" & catching="$catching $!"
+    soon grep -q capturing "$work/$f.err"
+}
+caught() { wait "${catching##* }"; local rc=$?; catching=${catching% *}; return $rc; }
+# The lines of FILE hold these patterns, in that order.
+in_order() { python3 - "$@" <<'P'
+import re, sys
+lines = open(sys.argv[1]).read().split("\n")
+at = 0
+for want in sys.argv[2:]:
+    while at < len(lines) and not re.search(want, lines[at]):
+        at += 1
+    if at == len(lines):
+        sys.exit("not there, or too early: " + want + "\n" + "\n".join(lines))
+    at += 1
+P
+}
+dial() { timeout 20 ip netns exec "$id-c" "$top_builddir/adit-bench-dial" --plugins "$work/plugins" --state "$work" \
+    --to 192.0.2.1 --user anna --password trustno1 "$@" >"$work/dial" 2>&1 & held=$!; soon grep -q '^up ' "$work/dial"; }
+hash=$(printf trustno1 | iconv -t utf-16le | openssl dgst -md4 -provider legacy -provider default 2>/dev/null | sed 's/.*= *//')
+no_secret() { ! grep -iE "trustno1|${hash:-trustno1}|wrong-password" "$@"; }
+seen() { soon grep -q "$1" "$work/$2"; }
+
+conf || exit 1
+t "the daemon serves" start
+t "a name or an address is needed" eval 'adit trace; [ $? = 2 ] && { adit trace --session 99; [ $? = 1 ]; } 2>"$work/err" && grep -q "adit sessions" "$work/err"'
+
+watch all --all
+watch anna anna
+watch else berta
+t "a login over L2TP" load --sessions 1 --ping 2
+t "  is shown by the user's name, tunnel, LCP, authentication and IPCP in order" eval 'seen "session ended" anna && in_order "$work/anna" "<- L2TP SCCRQ.*Host Name" "-> L2TP SCCRP" "<- L2TP ICRQ" "<- LCP Configure-Request .*magic=0x" "-> CHAP Challenge .*value=16 bytes" "<- CHAP Response .*value=49 bytes name=.anna" "   session accepted by" "-> CHAP Success .*S=20 bytes" "<- IPCP Configure-Request .*address=0.0.0.0" "-> IPCP Configure-Nak .*address=10.99.0." "   session up: anna has 10.99.0." "<- L2TP StopCCN" "   session ended: ADIT-PEER-HANGUP"'
+t "  to who watches everybody, too, and to nobody else" eval 'in_order "$work/all" "SCCRQ" "LCP Configure-Ack" "IPCP Configure-Ack" && [ ! -s "$work/else" ]'
+if [ -x "$top_builddir/adit-bench-dial" ] && [ -e "$work/plugins/tunnel-pptp.so" ]; then
+    t "and one over PPTP, with MPPE" dial --tunnel pptp --mppe
+    let_go
+    t "  is shown as well" eval 'seen "PPTP Stop-Control" all && in_order "$work/all" "<- PPTP Start-Control-Connection-Request.*host_name" "-> PPTP Outgoing-Call-Reply.*result=connected" "<- LCP" "<- CHAP Response" "CCP Configure-Ack.* mppe=128" "IPCP Configure-Ack" "LCP Terminate-Ack"'
+fi
+t "clear passwords do not show" eval 'sed -i "s/^\( *auth: \)\[.*/\1[mschapv2, pap]/" "$work/conf/aditd.yaml" && adit reload && load --sessions 1 --pap; seen "PAP Authenticate-Request.*anna.*password not shown" all'
+t "nothing secret is in any line" no_secret "$work/all" "$work/anna"
+let_all_go
+
+# ---- afterwards
+failed() { ! cli "$top_builddir/adit-load" --to 192.0.2.1 --user anna --password wrong-password --sessions 1; }
+t "a refused login" failed
+kept() {
+    local s; s=$(adit log | sed -n 's/.*session\.refused session=\([^ ]*\).*/\1/p' | tail -1)
+    adit trace --kept "$s" >"$work/kept" && in_order "$work/kept" "<- L2TP SCCRQ" "<- LCP Configure-Request" \
+        "<- CHAP Response" "session refused: ADIT-AUTH-FAILED" "-> CHAP Failure .*E=691" "session ended: ADIT-AUTH-FAILED" &&
+        no_secret "$work/kept"
+}
+t "  is kept with its lines, tunnel and all, without a secret" kept
+t "one that went well is not" eval 'load --sessions 1 && s=$(adit log | sed -n "s/.*session\.up session=\([^ ]*\).*/\1/p" | tail -1) && ! adit trace --kept "$s" 2>"$work/err" && grep -q "nothing is kept" "$work/err"'
+
+# ---- captures
+t "a capture ends after so many frames" eval 'catch few.pcapng --packets 5 && load --sessions 1 --ping 1 && caught && grep -q "^5 frames" "$work/few.pcapng.out" && [ "$(stat -c %a "$work/few.pcapng")" = 600 ]'
+t "frames of one user alone" eval 'hold --sessions 1 --hold 30 --ping 1; soon json "j[0][\"state\"]==\"up\"" sessions; catch none.pcapng --user berta --seconds 1; catch one.pcapng --session "$(adit sessions --json | sed -n "s/.*\"session\": \"\(.*\)\".*/\1/p" | head -1)" --packets 1 && adit drop --all; let_go; caught; grep -q "^0 frames" "$work/none.pcapng.out" || caught'
+t "a capture of everything, with a ping of 3 echoes" eval 'catch all.pcapng && load --sessions 1 --ping 3; soon json "j==[]" sessions; let_all_go; soon test -s "$work/all.pcapng"'
+dissect() { tshark -r "$work/$1" -T fields -e _ws.col.Protocol -e _ws.col.Info "${@:2}" 2>/dev/null; }
+if command -v tshark >/dev/null; then
+    t "tshark reads it without complaint" eval 'tshark -r "$work/all.pcapng" -Y "_ws.malformed || _ws.unreassembled" 2>"$work/err" | { ! grep .; } && ! grep -i "cut short\|damaged\|corrupt" "$work/err"'
+    t "  the tunnel's messages" eval 'dissect all.pcapng >"$work/d" && in_order "$work/d" "L2TP.*SCCRQ" "PPP LCP.*Configuration Request" "PPP CHAP.*Challenge" "PPP IPCP.*Configuration Ack"'
+    t "  three echoes, answered, as the user sent them" eval '[ "$(dissect all.pcapng -Y "icmp.type==8 && frame.interface_name!=\"control\"" | wc -l)" = 3 ] && [ "$(dissect all.pcapng -Y "icmp.type==0" | wc -l)" = 3 ]'
+    t "  and which way each went" eval '[ "$(dissect all.pcapng -Y "icmp.type==8 && frame.packet_flags_direction==1" | wc -l)" = 3 ] && [ "$(dissect all.pcapng -Y "icmp.type==0 && frame.packet_flags_direction==2" | wc -l)" = 3 ]'
+    if [ -x "$top_builddir/adit-bench-dial" ] && [ -e "$work/plugins/tunnel-pptp.so" ]; then
+        over_pptp() {
+            catch pptp.pcapng || return 1
+            dial --tunnel pptp --mppe && cli ping -c 3 -i 0.2 -I "$(awk '/^up /{ print $3 }' "$work/dial")" 10.99.0.1
+            let_go; soon json 'j==[]' sessions; let_all_go
+            [ "$(dissect pptp.pcapng -Y 'icmp.type==8' | wc -l)" = 3 ] &&
+                dissect pptp.pcapng >"$work/d" && in_order "$work/d" "PPTP.*Start-Control-Connection-Request" "PPTP.*Outgoing-Call-Reply" "PPP CCP" "ICMP.*request"
+        }
+        t "PPTP: what MPPE hides on the wire" over_pptp
+    fi
+else
+    n=$((n + 1)); echo "ok $n # SKIP tshark is not installed"
+fi
+t "a PAP password is not in a capture" eval 'catch pap.pcapng --address 192.0.2.2 && load --sessions 1 --pap; soon json "j==[]" sessions; let_all_go; grep -q anna "$work/pap.pcapng" && ! grep -q trustno1 "$work/pap.pcapng"'
+t "a file that cannot be written is named" eval '! adit capture "$work/nowhere/x.pcapng" 2>"$work/err" && grep -q "nowhere/x.pcapng: No such file" "$work/err"'
+t "it stops cleanly" stop
+done_testing
