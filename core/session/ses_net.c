@@ -243,6 +243,10 @@ void ses_net_enter(struct ses *s)
     s->interim_ms = s->up_ms;
     if (!s->watch_timer)
         s->watch_timer = loop_timer_new(watch, s);
+    if (!s->watch_timer) {      /* its time limits could not be kept */
+        ses_drop(s, ADIT_CAUSE_RESOURCE, NULL);
+        return;
+    }
     account(s, BEGIN);
     s->accounted = true;
     ses_trace_up(s);

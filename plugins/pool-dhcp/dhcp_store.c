@@ -126,6 +126,11 @@ static void append(struct dhcp_pool *p, const char *line, size_t len)
     ssize_t n = write(p->store_fd, line, len);
     if (n != (ssize_t)len)
         tell(p, n < 0 ? strerror(errno) : "the disk is full");
+    if (n > 0 && n < (ssize_t)len) {    /* the next line begins where this one would have */
+        off_t end = lseek(p->store_fd, -(off_t)n, SEEK_CUR);
+        if (end < 0 || ftruncate(p->store_fd, end))
+            tell(p, strerror(errno));
+    }
     if (++p->store_lines > 2 * p->count + SPARE_LINES)
         write_anew(p);
 }
@@ -321,8 +326,11 @@ void dhcp_store_open(struct dhcp_pool *p)
     size_t n = 0;
     if (p->store_path || !ADIT_HAS(h, state_dir))
         return;
-    for (const char *s = p->self->name; *s && n + 1 < sizeof name; s++)
-        name[n++] = *s == '/' || *s == '.' ? '_' : *s;
+    for (const char *s = p->self->name; *s && n + 4 < sizeof name; s++)
+        if (*s == '/' || *s == '.' || *s == '%')
+            n += (size_t)snprintf(name + n, sizeof name - n, "%%%02x", (unsigned)*s);
+        else
+            name[n++] = *s;
     name[n] = '\0';
     char *dir = NULL;
     if (asprintf(&dir, "%s/pool-dhcp", h->state_dir) < 0)

@@ -3,6 +3,8 @@
  * Our address is that of the loopback interface: the one that every host has.
  */
 #include <adit/plugin.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "../../plugins/pool-dhcp/dhcp_pool.h"
@@ -811,6 +813,34 @@ START_TEST(a_file_of_nonsense)
 }
 END_TEST
 
+/* What a full disk cuts off does not take the next line with it. */
+START_TEST(a_full_disk_costs_one_line)
+{
+    char *dir = state_dir(), path[160];
+    struct rlimit was, little;
+    struct stat st;
+    struct adit_self *s = pool(RELAY);
+    snprintf(path, sizeof path, "%s/pool-dhcp/dhcp.leases", dir);
+    get(s, ask(s, "anna"), IP(10, 0, 0, 77));
+    ck_assert_int_eq(stat(path, &st), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &was), 0);
+    little = was;
+    little.rlim_cur = (rlim_t)st.st_size + 20;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &little), 0);
+    get(s, ask(s, "bert"), IP(10, 0, 0, 78));
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &was), 0);
+    ck_assert_uint_eq(fake_event_count("dhcp.store"), 1);
+    get(s, ask(s, "carl"), IP(10, 0, 0, 79));
+    killed(s, dir);
+    s = pool(RELAY);
+    ck_assert_ptr_nonnull(strstr(fake_status(s), "\"waiting\": 2"));
+    fake_inst_free(s);
+    fake_end();
+    clean(dir);
+}
+END_TEST
+
 START_TEST(thousands_of_leases)
 {
     char *dir = state_dir();
@@ -972,7 +1002,8 @@ static Suite *suite(void)
         what_is_cancelled_is_given_back, conflicts_are_declined,
         who_is_refused_may_ask_again_at_once, an_account_has_its_address,
         hostile_datagrams_change_nothing, after_a_restart_users_get_what_they_had,
-        after_a_restart_somebody_else_has_it, after_a_restart_without_a_server, a_file_of_nonsense, thousands_of_leases,
+        after_a_restart_somebody_else_has_it, after_a_restart_without_a_server, a_file_of_nonsense, a_full_disk_costs_one_line,
+        thousands_of_leases,
         what_cannot_serve_says_why, reload_takes_other_servers,
         every_loss_duplication_and_reordering, NULL,
     };
