@@ -127,7 +127,7 @@ struct rad_group {
     uint32_t parked_count, look_left;
     struct adit_timer *drain;   /* answers that came too many at once (rad_server.c) */
     struct adit_node late;
-    uint32_t late_count, taken; /* taken: since drain fired */
+    uint32_t late_bytes, taken; /* taken: since drain fired */
     struct rad_server *servers[RAD_MOST_SERVERS];
     uint32_t server_count;
     struct adit_node asks;      /* all */

@@ -25,6 +25,7 @@
 #define WATCH_MS   20000u       /* a connection that is silent for so long is asked (RFC 3539 section 3.4.1) */
 #define BACKOFF_MS 1000u        /* the first wait before a broken connection is tried again */
 #define SECRET_MAX 256u
+#define LATE_MOST  (8u << 20)   /* bytes of answers that wait for their turn */
 #define TLS_PORT   2083u
 
 #define SILENT_WHY "does not answer: is it running, is this host a client of it, and is the secret " \
@@ -57,7 +58,7 @@ static uint8_t *file_secret(struct adit_self *self, const char *what, const char
 {
     struct stat st;
     uint8_t *p = NULL;
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);     /* also a FIFO that nobody writes to */
     if (fd < 0 || fstat(fd, &st)) {
         (void)adit_fail(self, ADIT_ECONF, "%s: secret-file: %s: %s", what, file, strerror(errno));
     } else if (!S_ISREG(st.st_mode) || st.st_size > (off_t)(SECRET_MAX + 2)) {
@@ -290,7 +291,7 @@ struct late {
 static void late_free(struct rad_group *g, struct late *x)
 {
     adit_list_del(&x->node);
-    g->late_count--;
+    g->late_bytes -= x->len;
     free(x);
 }
 
@@ -783,7 +784,7 @@ void rad_lane_rx(struct rad_lane *l, const uint8_t *p, uint32_t len)
         answer(l, p, len);
         return;
     }
-    struct late *x = g->late_count < RAD_MOST_ASKS && len <= RAD_MAX ? malloc(sizeof *x + len) : NULL;
+    struct late *x = g->late_bytes < LATE_MOST && len <= RAD_MAX ? malloc(sizeof *x + len) : NULL;
     if (!x) {
         rad_count(l->server, RAD_N_STRAY);      /* more than were ever asked */
         return;
@@ -791,7 +792,7 @@ void rad_lane_rx(struct rad_lane *l, const uint8_t *p, uint32_t len)
     *x = (struct late){ .lane = l, .len = len };
     memcpy(x->bytes, p, len);
     adit_list_add(&g->late, &x->node);
-    g->late_count++;
+    g->late_bytes += len;
 }
 
 void rad_group_drain(void *u)
@@ -802,7 +803,7 @@ void rad_group_drain(void *u)
         struct late *x = ADIT_OF(g->late.next, struct late, node);
         struct rad_lane *l = x->lane;
         adit_list_del(&x->node);        /* its lane may go meanwhile, and not look for it here */
-        g->late_count--;
+        g->late_bytes -= x->len;
         g->taken++;
         answer(l, x->bytes, x->len);
         free(x);
