@@ -84,6 +84,7 @@ static void say(struct ctl_call *c, json_t *line)
     if (!text)
         return;
     if (c->text) {
+        free(*c->text);         /* a follower may have said something already */
         *c->text = text;
         return;
     }

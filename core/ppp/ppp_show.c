@@ -124,6 +124,7 @@ static void say_value(struct text *t, enum cp_show show, struct rd *v)
         say(t, "\"%s\"", clean);
     } else {
         say(t, "%zu bytes", len);
+        rd_skip(v, len);
     }
     if (rd_left(v))
         say(t, "+%zu bytes", rd_left(v));

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include "crypto/crypto.h"
 #include "ppp/ppp_auth.h"
+#include "fuzz_show.h"
 
 struct fuzz {
     struct ppp_auth *a;
@@ -49,7 +50,7 @@ static void fuzz_timer(void *u, uint64_t ms)
 static void fuzz_tx(void *u, uint16_t proto, const uint8_t *data, size_t len)
 {
     struct fuzz *f = u;
-    (void)proto;
+    fuzz_show(proto, data, len);
     fuzz_check(!f->over && len >= 4 && len <= 1500 && (size_t)(data[2] << 8 | data[3]) == len);
     f->last_id[data[0] == 2] = data[1];
 }
@@ -147,6 +148,7 @@ static inline void fuzz_run(const struct ppp_cfg *cfg, uint16_t proto, uint32_t 
             /* an identifier of 0 is whichever would fit */
             if (len > 1 && packet[1] == 0)
                 packet[1] = f.last_id[packet[0] != 2 && packet[0] != 7];
+            fuzz_show(proto, packet, len);
             ppp_auth_rx(f.a, proto, packet, len);
             free(packet);
         }

@@ -20,6 +20,7 @@
 #include <adit/bytes.h>
 #include "crypto/crypto.h"
 #include "../unit/ppp_world.h"
+#include "fuzz_show.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -45,6 +46,14 @@ static void datagram(struct side *s)
     f.data[0] = 0x45;
     f.data[3] = 60;
     ppp_tx(s->p, PPP_IP, &v, 1);
+}
+
+static void seen(void *u, bool sent, uint16_t proto, struct adit_frame *const *v, uint32_t n)
+{
+    (void)u;
+    (void)sent;
+    for (uint32_t i = 0; i < n; i++)
+        fuzz_show(proto, v[i]->data, v[i]->len);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -74,6 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         s->cfg.proxy_rcvd_len = s->cfg.proxy_rcvd ? (uint32_t)n : 0;
     }
     world_up(w);
+    ppp_watch(s->p, PPP_WATCH_CONTROL | PPP_WATCH_DATA, seen);
     while (rd_left(&r) > 0 && !s->down) {
         uint8_t step = rd_u8(&r);
         if (w->outs > WORLD_FRAMES - 32)

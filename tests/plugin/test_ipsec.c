@@ -241,6 +241,47 @@ START_TEST(a_call_through_ipsec)
 }
 END_TEST
 
+/* The lines since the last time hold these, in that order. */
+static void traced(const char *const want[])
+{
+    const char *line;
+    uint32_t at = 0;
+    while ((line = fake_trace())) {
+        ck_assert_msg(!strstr(line, KEY), "%s", line);
+        if (want[at] && strstr(line, want[at]))
+            at++;
+    }
+    ck_assert_msg(!want[at], "no line has: %s", want[at]);
+}
+
+START_TEST(what_is_said_is_shown_as_it_was_before_encryption)
+{
+    begin();
+    struct end s = end_of("10.0.0.1", KEY), c = end_of("10.0.0.2", KEY);
+    end_up(&s);
+    end_up(&c);
+    struct fake_link *out = dial(&c, &s);
+    pass(1000);
+    ck_assert_uint_eq(out->state, FAKE_LINK_UP);
+    traced((const char *const[]){
+        "-> IKE main mode ", "-> IKE   proposal 1 ISAKMP: aes", "<- IKE main mode ", "<- IKE main mode ",
+        "KE(", "-> IKE main mode ", " ID(10.0.0.2) HASH(", "<- IKE main mode ", " ID(10.0.0.1) HASH(",
+        "   IKE A peer proved itself", "-> IKE quick mode ", " ID(10.0.0.2 17/1702)", "-> IKE   proposal 1 ESP SPI ",
+        "   IKE A pair of associations was negotiated.", "L2TP SCCRQ", "L2TP ICCN", NULL });
+    pass(31000);                /* R-U-THERE is asked, and is no news */
+    fake_trace_wants(0);
+    fake_link_hangup(out, ADIT_CAUSE_ADMIN);
+    pass(45000);
+    while (fake_trace())
+        ;
+    pass(45000);
+    ck_assert_ptr_null(fake_trace());       /* nobody wanted any */
+    end_down(&c);
+    end_down(&s);
+    finish();
+}
+END_TEST
+
 START_TEST(a_wrong_key_is_named)
 {
     begin();
@@ -254,6 +295,7 @@ START_TEST(a_wrong_key_is_named)
     ck_assert(strstr(fake_event_str("ipsec.wrong-key", "remedy"), "pre-shared key") != NULL);
     ck_assert_uint_eq(fake_event_count("ipsec.call.failed"), 1);
     ck_assert_ptr_null(answered(0));
+    traced((const char *const[]){ "IKE main mode", "   IKE The peer's pre-shared key is not ours.", NULL });
     end_down(&c);
     end_down(&s);
     finish();
@@ -575,7 +617,7 @@ END_TEST
 static Suite *suite(void)
 {
     return unit_suite("ipsec", (const TTest *const[]){
-        a_call_through_ipsec, a_wrong_key_is_named, W2_two_clients_behind_one_nat,
+        a_call_through_ipsec, what_is_said_is_shown_as_it_was_before_encryption, a_wrong_key_is_named, W2_two_clients_behind_one_nat,
         encapsulated_without_a_nat, W1_the_setting_of_windows_is_named, W1_ike_without_l2tp_is_an_event,
         the_nat_changes_its_port, loss_and_duplication_everywhere, M6_the_client_rekeys,
         the_server_rekeys, verbs_rekey_and_drop, W3_a_client_vanishes, reload_takes_another_key,

@@ -66,6 +66,28 @@ START_TEST(a_call_from_sccrq_to_stopccn)
 }
 END_TEST
 
+START_TEST(messages_are_shown_in_lines)
+{
+    struct adit_self *s = server(NULL);
+    struct client c = client_at("192.0.2.7:1701", NULL);
+    client_tunnel(&c);
+    client_call(&c);
+    static const char *const want[] = { "<- L2TP SCCRQ <Protocol Version 256>", "-> L2TP SCCRP ", "<- L2TP SCCCN",
+                                        "<- L2TP ICRQ <Assigned Session ID ", "-> L2TP ICRP ", "<- L2TP ICCN " };
+    for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
+        const char *line = fake_trace();
+        ck_assert_msg(line && !strncmp(line, want[i], strlen(want[i])), "%s, not %s", line ? line : "none", want[i]);
+    }
+    ck_assert_ptr_null(fake_trace());
+    ck_assert_uint_ge(fake_trace_packets(), 6);
+    struct l2tp_msg m = stop_of(c.id, 1);
+    client_send(&c, 0, &m);
+    ck_assert_str_eq(fake_trace(), "<- L2TP StopCCN <Result Code 1/0> <Assigned Tunnel ID 100>");
+    fake_advance(32000);
+    done(s);
+}
+END_TEST
+
 START_TEST(security_is_required_by_default)
 {
     struct client c = client_at("192.0.2.7:1701", NULL), d = client_at("192.0.2.7:1701", &sa1);
@@ -1676,7 +1698,7 @@ END_TEST
 static Suite *suite(void)
 {
     return unit_suite("l2tp", (const TTest *const[]){
-        a_call_from_sccrq_to_stopccn, security_is_required_by_default,
+        messages_are_shown_in_lines, a_call_from_sccrq_to_stopccn, security_is_required_by_default,
         A1_window_of_one_is_honoured, A2_zlb_at_once_after_scccn_and_iccn,
         A5_clients_named_anonymous_are_told_apart, A6_stopccn_ends_every_session,
         A7_the_server_never_calls, K3_tunnel_id_zero, K7_other_versions_get_no_answer,

@@ -130,6 +130,40 @@ static void sent_is(const char *hex)
 
 /* ---- serving -------------------------------------------------------------------------------------- */
 
+/* The next line, as it is. */
+#define traced(want_)                                                  \
+    do {                                                               \
+        const char *line_ = fake_trace();                              \
+        ck_assert_str_eq(line_ ? line_ : "(none)", (want_));           \
+    } while (0)
+
+START_TEST(messages_are_shown_in_lines)
+{
+    struct adit_self *s = server("host-name: srv");
+    struct fake_end *e = fake_connect(&our, &pc);
+    tx(e, sccrq());
+    rx_type(e, PPTP_SCCRP);
+    call(e, 7);
+    const char *line = fake_trace();
+    ck_assert(line && strstr(line, "<- PPTP Start-Control-Connection-Request version=256"));
+    line = fake_trace();
+    ck_assert(line && strstr(line, "-> PPTP Start-Control-Connection-Reply") && strstr(line, "host_name=\"srv\""));
+    line = fake_trace();
+    ck_assert(line && strstr(line, "<- PPTP Outgoing-Call-Request call_id=7"));
+    line = fake_trace();
+    ck_assert(line && strstr(line, "-> PPTP Outgoing-Call-Reply") && strstr(line, "result=connected"));
+    ck_assert_uint_eq(fake_trace_packets(), 4);
+    fake_stream_push(e, "this is not PPTP at all", 23);
+    traced("   PPTP what came is not PPTP");
+    fake_trace_wants(0);
+    e = fake_connect(&our, &pc);
+    tx(e, sccrq());
+    ck_assert_ptr_null(fake_trace());
+    ck_assert_uint_eq(fake_trace_packets(), 4);
+    fake_inst_free(s);
+}
+END_TEST
+
 START_TEST(a_call_from_the_first_byte_to_the_last)
 {
     struct adit_self *s = server("host-name: srv");
@@ -1205,7 +1239,7 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *s = unit_suite("pptp", (const TTest *const[]){
-        a_call_from_the_first_byte_to_the_last, corked_and_dripped_messages,
+        messages_are_shown_in_lines, a_call_from_the_first_byte_to_the_last, corked_and_dripped_messages,
         every_truncation_of_the_stream, garbage_on_the_port_closes_and_is_counted,
         a_long_message_is_read_to_its_minimum, limits_of_connections,
         a_flood_of_half_open_connections_hurts_nobody, a_peer_that_does_not_read,

@@ -10,6 +10,7 @@
 
 #include "../../plugins/ipsec-ike/ike_alg.h"
 #include "../../plugins/ipsec-ike/ike_msg.h"
+#include "../../plugins/ipsec-ike/ike_text.h"
 
 #include <stdlib.h>
 
@@ -105,6 +106,14 @@ static void walk_payload(const struct ike_payload *p)
         walk_must(oa.len == 4 || oa.len == 16);
 }
 
+static void walk_line(void *u, const char *text)
+{
+    uint32_t *lines = u;
+    walk_must(++*lines <= IKE_PAYLOADS + 1 && strlen(text) < IKE_TEXT_LINE && *text);
+    for (const char *c = text; *c; c++)
+        walk_must(*c >= 0x20 && *c < 0x7f);
+}
+
 static void ike_walk(const uint8_t *bytes, size_t len)
 {
     static struct ike_msg m;
@@ -115,6 +124,10 @@ static void ike_walk(const uint8_t *bytes, size_t len)
         walk_payload(&m.p[i]);
     if (bad)
         return;
+    uint32_t lines = 0;
+    ike_text(&m, walk_line, &lines);
+    walk_must(lines >= 1);
+    (void)ike_text_routine(&m);
     struct ike_out o = ike_out_of(again, sizeof again, &m.hdr);
     for (uint32_t i = 0; i < m.count; i++)
         ike_out_payload(&o, m.p[i].type, m.p[i].body, m.p[i].len);

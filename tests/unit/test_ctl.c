@@ -229,6 +229,127 @@ START_TEST(a_follower_is_fed_until_it_leaves)
 }
 END_TEST
 
+/* ---- traces and captures ---- */
+
+static void ask(struct ctl_wire *w, const char *line)
+{
+    ctl_wire_rx(w, line, strlen(line));
+}
+
+START_TEST(a_login_is_traced)
+{
+    house();
+    uint32_t before = rig_timers();
+    struct ctl_wire *w = ctl_wire_new(), *other = ctl_wire_new(), *gone = ctl_wire_new();
+    ask(w, "{\"verb\":\"trace.follow\",\"args\":{\"user\":\"carl\"}}\n");
+    ask(other, "{\"verb\":\"trace.follow\",\"args\":{\"address\":\"203.0.113.1\",\"seconds\":5}}\n");
+    ask(gone, "{\"verb\":\"trace.follow\"}\n");
+    ctl_wire_free(gone);        /* hangs up before anything is said */
+    ck_assert_uint_eq(lines(w), 0);
+    struct caller *c = rig_call(rig.tunnel, "carl", 3);
+    rig_run(1000);
+    static const char *const want[] = {
+        "\"direction\":\"note\",\"protocol\":\"session\",\"text\":\"call on t\"",
+        "\"direction\":\"sent\",\"protocol\":\"LCP\",\"text\":\"Configure-Request id=1",
+        "\"direction\":\"received\",\"protocol\":\"LCP\",\"text\":\"Configure-Ack",
+        "\"protocol\":\"PAP\",\"text\":\"Authenticate-Request id=", " name=\\\"carl\\\" password not shown\"",
+        "\"text\":\"accepted by a, policy 'p'\"", "\"direction\":\"sent\",\"protocol\":\"PAP\",\"text\":\"Authenticate-Ack",
+        "\"protocol\":\"IPCP\",\"text\":\"Configure-Ack", "\"text\":\"up: carl has 10.",
+    };
+    const char *at = w->out;
+    for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
+        at = strstr(at, want[i]);
+        ck_assert_msg(at != NULL, "not there, or too early: %s\n%s", want[i], w->out);
+    }
+    ck_assert_ptr_null(strstr(w->out, "anna"));
+    uint32_t n = lines(w);
+    w->queued = 1 << 20;        /* it does not read */
+    rig_quit(c);
+    rig_run(100);
+    ck_assert_uint_eq(lines(w), n);
+    w->queued = 0;
+    rig_call(rig.tunnel, "carl", 3);
+    rig_run(1000);
+    ck_assert_ptr_nonnull(strstr(w->out, "{\"lost\":"));
+    ck_assert_uint_eq(lines(other), 0);
+    rig_run(5000);
+    ck_assert_str_eq(other->out, "{\"done\":true,\"lost\":0}\n");
+    ctl_wire_free(w);
+    ctl_wire_free(other);
+    rig_clear();
+    rig_run(1000);
+    ck_assert_uint_le(rig_timers(), before);
+    leave();
+}
+END_TEST
+
+START_TEST(a_refusal_is_kept)
+{
+    house();
+    rig.auth->verdict = ADIT_VERDICT_REJECT;
+    rig_call(rig.tunnel, "carl", 3);
+    rig_run(1000);
+    char text[128];
+    json_t *failed = result("{\"verb\":\"sessions.failed\"}");
+    ck_assert_uint_ge(json_array_size(failed), 1);
+    json_decref(failed);
+    const char *id = NULL;
+    struct ses *s = ses_next(NULL);
+    ck_assert_ptr_nonnull(s);
+    struct ses_info i;
+    ses_info(s, &i);
+    id = i.id;                  /* boot-number; carl's was the third call */
+    snprintf(text, sizeof text, "{\"verb\":\"trace.kept\",\"args\":{\"id\":\"%.8s-3\"}}", id);
+    json_t *r = result(text), *l;
+    size_t n, refused = 0, ended = 0;
+    json_array_foreach (r, n, l) {
+        refused += strstr(json_string_value(json_object_get(l, "text")), "session refused: ADIT-") != NULL;
+        ended += strstr(json_string_value(json_object_get(l, "text")), "session ended: ADIT-") != NULL;
+    }
+    ck_assert_uint_eq(refused, 1);
+    ck_assert_uint_eq(ended, 1);
+    json_decref(r);
+    fails("{\"verb\":\"trace.kept\",\"args\":{\"id\":\"nobody\"}}", "ADIT_ENOENT", "nothing is kept of 'nobody'");
+    fails("{\"verb\":\"trace.kept\"}", "ADIT_ENOENT", "nothing is kept");
+    fails("{\"verb\":\"trace.follow\",\"args\":{\"address\":\"anna\"}}", "ADIT_EINVAL", "no address");
+    fails("{\"verb\":\"trace.follow\",\"args\":{\"session\":\"99\"}}", "ADIT_ENOENT", "adit sessions");
+    fails("{\"verb\":\"capture.follow\",\"args\":{\"session\":\"99\"}}", "ADIT_ENOENT", "adit sessions");
+    leave();
+}
+END_TEST
+
+START_TEST(frames_are_captured)
+{
+    house();
+    uint32_t before = rig_timers();
+    struct ctl_wire *w = ctl_wire_new(), *slow = ctl_wire_new(), *gone = ctl_wire_new();
+    ask(w, "{\"verb\":\"capture.follow\",\"args\":{\"packets\":6}}\n");
+    ask(slow, "{\"verb\":\"capture.follow\",\"args\":{\"seconds\":2}}\n");
+    ask(gone, "{\"verb\":\"capture.follow\"}\n");
+    slow->queued = 1 << 30;
+    rig_run(100);
+    /* the head of the file is there before any frame */
+    ck_assert_int_eq(strncmp(w->out, "{\"data\":\"Cg0NCg", 15), 0);
+    ck_assert_uint_eq(lines(w), 1);
+    rig_call(rig.tunnel, "carl", 3);
+    rig_run(1000);
+    ck_assert_ptr_nonnull(strstr(w->out, "{\"done\":true,\"packets\":6,\"lost\":0}\n"));
+    ck_assert_uint_eq(lines(slow), 0);
+    rig_run(4000);
+    ck_assert_uint_eq(lines(slow), 0);
+    slow->queued = 0;           /* it reads at last: what there is, and the end */
+    rig_run(100);
+    ck_assert_ptr_nonnull(strstr(slow->out, "{\"done\":true,\"packets\":"));
+    ctl_wire_free(gone);
+    ctl_wire_free(slow);
+    ctl_wire_free(w);
+    rig_clear();
+    rig_run(1000);
+    ck_assert_uint_le(rig_timers(), before);
+    leave();
+}
+END_TEST
+
 START_TEST(more_than_64_are_not_taken)
 {
     struct ctl_wire *w[66];
@@ -330,6 +451,7 @@ static Suite *suite(void)
         every_verb_answers, what_is_wrong_is_told, every_truncation_is_survived,
         lines_are_whole_however_they_come, a_line_without_an_end_is_cut_off,
         one_that_does_not_read_is_cut_off, a_follower_is_fed_until_it_leaves,
+        a_login_is_traced, a_refusal_is_kept, frames_are_captured,
         more_than_64_are_not_taken, closing_ends_everybody, a_plugin_answers_later, NULL });
 }
 UNIT_MAIN(suite)
