@@ -169,8 +169,8 @@ static void link_down(struct adit_link *l, uint32_t cause, const char *text)
     loop_stop();
 }
 
-static const struct adit_link_api link_api = { sizeof link_api, link_open, link_up, link_rx,
-                                               link_down };
+static const struct adit_link_api link_api = { .size = sizeof link_api, .open = link_open, .up = link_up,
+                                               .rx = link_rx, .down = link_down };
 
 /* ---- main ---------------------------------------------------------------------------- */
 

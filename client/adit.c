@@ -21,6 +21,7 @@ static const struct command {
     { "status", cmd_status, "the daemon at a glance: running or degraded, and why" },
     { "ports", cmd_ports, "each port, its state and its user; set their number" },
     { "sessions", cmd_sessions, "sessions: list, show, drop, --failed" },
+    { "explain", cmd_explain, "why an attempt failed: cause, setting, policies, remedy" },
     { "drop", cmd_drop, "end sessions" },
     { "lockouts", cmd_lockouts, "accounts and addresses that failed too often" },
     { "unlock", cmd_unlock, "unlock an account or an address" },

@@ -29,6 +29,7 @@ int cmd_filters(int argc, char **argv);
 int cmd_pools(int argc, char **argv);
 int cmd_plugins(int argc, char **argv);
 int cmd_history(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
 int cmd_ipsec(int argc, char **argv);
 int cmd_radius(int argc, char **argv);
 int cmd_log(int argc, char **argv);

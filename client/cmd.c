@@ -90,10 +90,12 @@ int cmd_sessions(int argc, char **argv)
         { "ENCRYPTION", "encryption", SHOW_TEXT }, { NULL, NULL, SHOW_TEXT },
     };
     static const struct column failed[] = {
+        { "ID", "id", SHOW_NUMBER },
         { "WHEN", "when", SHOW_TEXT },   { "USER", "user", SHOW_TEXT },
         { "TUNNEL", "tunnel", SHOW_TEXT }, { "PEER", "peer", SHOW_TEXT },
         { "CODE", "code", SHOW_TEXT },   { "RAS", "ras", SHOW_NUMBER },
-        { "TEXT", "text", SHOW_TEXT },   { "REMEDY", "remedy", SHOW_TEXT },
+        { "TEXT", "text", SHOW_TEXT },   { "SETTING", "setting", SHOW_TEXT },
+        { "WHERE", "where", SHOW_TEXT }, { "REMEDY", "remedy", SHOW_TEXT },
         { NULL, NULL, SHOW_TEXT },
     };
     static const struct column rows[] = {

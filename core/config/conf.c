@@ -231,6 +231,8 @@ struct conf_file *conf_file(const struct conf_node *n)
     return &n->doc->files[n->at.file];
 }
 
+const char *conf_file_name(const struct conf_doc *d, uint32_t file) { return d->files[file].path; }
+
 void conf_hush(struct conf_doc *d)
 {
     for (uint32_t i = 0; i < d->file_count; i++)

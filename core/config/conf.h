@@ -62,6 +62,14 @@ int conf_diff(const struct adit_opt *opts, uint32_t opt_size, const void *a, con
               const char **name);
 /* The nearest known word ("did you mean"); NULL when none is near. */
 const char *conf_nearest(const char *word, const char *const *known);
+/* The configuration that is in force, so that people can be told where a setting
+ * stands; the one before is freed. NULL: none. */
+void conf_in_force_take(struct conf_doc *d);
+/* "FILE:LINE" of a setting of it: "tunnels[l2tp].ports", "policies[staff].profile.hours";
+ * [NAME] is the entry of a list with that name. True: it stands there. False: it does
+ * not, so its default holds: where the innermost thing around it stands ("FILE": nothing
+ * of it; "": no configuration is in force). */
+bool conf_place_of(const char *setting, char *out, size_t size);
 /* Values of one kind from text, used for `adit` arguments too. 0 or ADIT_EINVAL. */
 int32_t conf_parse_addr(const char *text, struct adit_addr *out);
 int32_t conf_parse_prefix(const char *text, struct adit_addr *out);

@@ -63,7 +63,8 @@ static uint32_t value_size(const struct adit_opt *o)
     case ADIT_OPT_BOOL:
     case ADIT_OPT_U32:
     case ADIT_OPT_ENUM:
-    case ADIT_OPT_FLAGS:  return sizeof(uint32_t);
+    case ADIT_OPT_FLAGS:
+    case ADIT_OPT_LINE:   return sizeof(uint32_t);
     case ADIT_OPT_U64:
     case ADIT_OPT_MSEC:
     case ADIT_OPT_SIZE:   return sizeof(uint64_t);
@@ -428,6 +429,8 @@ static void unknown_keys(struct filler *f, const struct conf_node *n, const stru
         uint32_t count = 0;
         bool found = skipped(skip, e->key);
         for (uint32_t i = 0; !found && row(opts, f->opt_size, i, &o); i++) {
+            if (o.type == ADIT_OPT_LINE)
+                continue;
             found = !strcmp(o.name, e->key);
             if (count < 200)
                 known[count++] = o.name;
@@ -468,6 +471,11 @@ static void fill_map(struct filler *f, const struct conf_node *n, const struct a
             continue;
         }
         char *at = (char *)out + o.offset;
+        if (o.type == ADIT_OPT_LINE) {
+            uint32_t line = n ? n->at.line : 0;
+            memcpy(at, &line, sizeof line);
+            continue;
+        }
         const struct conf_entry *e = conf_entry(n, o.name);
         if (!e) {
             if (n && (o.flags & ADIT_OPT_REQUIRED)) {
@@ -548,6 +556,7 @@ static bool same_value(const struct adit_opt *o, const char *a, const char *b)
     case ADIT_OPT_FILE:   return same_text(a, b);
     case ADIT_OPT_ADDR:
     case ADIT_OPT_PREFIX: return same_addr(a, b);
+    case ADIT_OPT_LINE:   return true;          /* it moved, it did not change */
     case ADIT_OPT_RANGE:  return same_addr(a, b) && same_addr(a + sizeof(struct adit_addr),
                                                               b + sizeof(struct adit_addr));
     default:              return memcmp(a, b, value_size(o)) == 0;

@@ -43,6 +43,7 @@ int32_t conf_tell_at(const struct conf_doc *d, struct conf_place at, const struc
                      const char *fmt, ...) ADIT_PRINTF(4, 5);
 const struct conf_entry *conf_entry(const struct conf_node *map, const char *key);
 struct conf_file *conf_file(const struct conf_node *n);
+const char *conf_file_name(const struct conf_doc *d, uint32_t file);
 /* No event about this document, whose reader may not log. */
 void conf_hush(struct conf_doc *d);
 

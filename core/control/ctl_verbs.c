@@ -3,16 +3,14 @@
  * Knows:  the verbs, and the shape of their JSON (adit-control(7) describes it).
  * Leaves: the facts to the rooms that have them.
  */
-#include "control/ctl.h"
+#include "control/ctl_int.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <adit/plugin.h>
-#include "base/addr.h"
 #include "config/conf.h"
 #include "datapath/dp.h"
 #include "datapath/dp_guard.h"
@@ -26,45 +24,6 @@
 
 static struct ctl_daemon daemon_;
 static uint64_t started;
-
-/* ---- values ------------------------------------------------------------------ */
-
-/* A string that a peer may have chosen. */
-static json_t *text_of(const char *s)
-{
-    return ctl_text(s ? s : "", s ? strlen(s) : 0);
-}
-
-static json_t *addr_of(const struct adit_addr *a, bool host_only)
-{
-    char text[ADDR_TEXT];
-    if (!a->family)
-        return json_null();
-    return json_string(host_only ? addr_text_host(a, text) : addr_text(a, text));
-}
-
-static json_t *when(uint64_t wall_ms)
-{
-    char text[40];
-    time_t t = (time_t)(wall_ms / 1000);
-    struct tm tm;
-    if (!wall_ms || !gmtime_r(&t, &tm))
-        return json_null();
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    return json_string(text);
-}
-
-static json_t *num(uint64_t v) { return json_integer((json_int_t)v); }
-
-static void set(json_t *o, const char *key, json_t *value_taken)
-{
-    json_object_set_new(o, key, value_taken);
-}
-
-static const char *str_arg(json_t *args, const char *key)
-{
-    return json_string_value(json_object_get(args, key));
-}
 
 /* ---- status ---------------------------------------------------------------------- */
 
@@ -285,30 +244,6 @@ static void verb_session_show(struct ctl_call *c, json_t *args)
         ctl_error(c, ADIT_ENOENT, "no session '%s'; 'adit sessions' lists them", id ? id : "");
     else
         ctl_ok_take(c, session_json(s));
-}
-
-static void verb_failures(struct ctl_call *c, json_t *args)
-{
-    (void)args;
-    json_t *list = json_array();
-    const struct ses_failure *f;
-    for (uint32_t i = 0; (f = ses_failure(i)); i++) {
-        json_t *o = json_object();
-        set(o, "when", when(f->wall_ms));
-        set(o, "user", text_of(f->user));
-        set(o, "tunnel", text_of(f->tunnel));
-        set(o, "protocol", text_of(f->protocol));
-        set(o, "method", text_of(f->method));
-        set(o, "peer", addr_of(&f->peer, true));
-        set(o, "code", text_of(cause_code(f->cause)));
-        set(o, "ras", num(cause_ras(f->cause)));
-        set(o, "text", text_of(f->text));
-        set(o, "policy", text_of(f->policy));
-        set(o, "setting", text_of(cause_setting(f->cause)));
-        set(o, "remedy", text_of(cause_remedy(f->cause)));
-        json_array_append_new(list, o);
-    }
-    ctl_ok_take(c, list);
 }
 
 static void verb_drop(struct ctl_call *c, json_t *args)
@@ -644,7 +579,7 @@ static void verb_plugin_call(struct ctl_call *c, json_t *args)
 
 /* ---- policies ----------------------------------------------------------------------------------- */
 
-static void policies(struct ctl_call *c, const struct adit_attrs *attrs)
+json_t *ctl_policies(const struct adit_attrs *attrs)
 {
     json_t *list = json_array();
     for (struct plug_inst *i = plug_inst_next(NULL); i; i = plug_inst_next(i)) {
@@ -663,13 +598,13 @@ static void policies(struct ctl_call *c, const struct adit_attrs *attrs)
         set(o, "engine", text_of(self->name));
         json_array_append_new(list, o);
     }
-    ctl_ok_take(c, list);
+    return list;
 }
 
 static void verb_policies(struct ctl_call *c, json_t *args)
 {
     (void)args;
-    policies(c, NULL);
+    ctl_ok_take(c, ctl_policies(NULL));
 }
 
 /* Every argument is an attribute by its name: {"user": "anna", "group": ["staff"]}. */
@@ -708,7 +643,7 @@ static void verb_policy_explain(struct ctl_call *c, json_t *args)
     if (bad)
         ctl_error(c, ADIT_EINVAL, "'%s' is no attribute, or its value has the wrong type", bad);
     else
-        policies(c, attrs);
+        ctl_ok_take(c, ctl_policies(attrs));
     plug_attr_api.free(attrs);
 }
 
@@ -806,7 +741,7 @@ void ctl_verbs_open(const struct ctl_daemon *d)
              "Sets the number of ports of a tunnel; 0 turns its protocol off.");
     ctl_verb("sessions", verb_sessions, "", "All sessions.");
     ctl_verb("sessions.show", verb_session_show, "id", "One session.");
-    ctl_verb("sessions.failed", verb_failures, "", "The last failed attempts, with remedies.");
+    ctl_explain_open();
     ctl_verb("drop", verb_drop, "id | user | all", "Ends sessions.");
     ctl_verb("lockouts", verb_lockouts, "all", "Accounts and addresses that failed too often.");
     ctl_verb("unlock", verb_unlock, "name", "Unlocks an account or an address.");

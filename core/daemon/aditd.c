@@ -246,6 +246,7 @@ static int reload(char *text, size_t size)
         tell_restart("network", network_opts, &me.network, &n);
         daemon_take(&c, c_mem);
         logging();
+        conf_in_force_take(d);
         inst_apply(plan);
         if (filters_apply(filters))
             inst_problem("the filters stay as they were: out of memory");
@@ -261,7 +262,8 @@ static int reload(char *text, size_t size)
     filters_plan_free(filters);
     inst_plan_free(plan);
     conf_mem_free(n_mem);
-    conf_free(d);
+    if (rc)
+        conf_free(d);
     notify("READY=1");
     return rc;
 }
@@ -562,6 +564,7 @@ int main(int argc, char **argv)
     struct conf_doc *d = conf_read(me.config, NULL);
     if (!d)
         return EXIT_FAILURE;
+    conf_in_force_take(d);
     const struct conf_node *root = conf_root(d);
     int32_t rc = check_sections(root, NULL);
     struct daemon_conf c;
@@ -612,7 +615,7 @@ int main(int argc, char **argv)
         status = serve(plan, filters);
     filters_plan_free(filters);
     inst_plan_free(plan);
-    conf_free(d);
+    conf_in_force_take(NULL);
     conf_mem_free(me.conf_mem);
     conf_mem_free(me.network_mem);
     free(me.state_dir);

@@ -38,7 +38,7 @@ static uint32_t width_of(const struct adit_opt *o, uint32_t *align)
     if (o->flags & ADIT_OPT_ARRAY)
         return sizeof(struct adit_array);
     switch (o->type) {
-    case ADIT_OPT_BOOL: case ADIT_OPT_U32: case ADIT_OPT_ENUM: case ADIT_OPT_FLAGS:
+    case ADIT_OPT_BOOL: case ADIT_OPT_U32: case ADIT_OPT_ENUM: case ADIT_OPT_FLAGS: case ADIT_OPT_LINE:
         *align = _Alignof(uint32_t);
         return sizeof(uint32_t);
     case ADIT_OPT_U64: case ADIT_OPT_MSEC: case ADIT_OPT_SIZE:

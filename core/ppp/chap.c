@@ -114,7 +114,7 @@ void chap_answer(struct ppp_auth *a, const struct adit_auth_answer *answer)
     if (s->method == ADIT_AUTH_CHAP) {
         bool ok = answer->verdict == ADIT_VERDICT_ACCEPT;
         const char *text = answer->message ? answer->message
-                           : ok ? "Welcome" : pa_text(pa_cause(answer));
+                           : ok ? "Welcome" : adit_cause_told(pa_cause(answer));
         if (ok)
             pa_grant(a, answer);
         next = ok ? MSCHAP_ACCEPTED : MSCHAP_REFUSED;

@@ -59,7 +59,7 @@ enum mschap_next mschap_verdict(struct ppp_auth *a, const struct adit_auth_answe
         put_text(text, answer->message ? answer->message : "Welcome", 160);
         return MSCHAP_ACCEPTED;
     }
-    uint32_t cause = pa_cause(answer);
+    uint32_t cause = adit_cause_shown(pa_cause(answer));
     unsigned error = mschap_error(cause);
     enum mschap_next next = MSCHAP_REFUSED;
     if (changing) {
@@ -67,8 +67,7 @@ enum mschap_next mschap_verdict(struct ppp_auth *a, const struct adit_auth_answe
     } else if (cause == ADIT_CAUSE_PASSWORD_EXPIRED) {
         next = MSCHAP_CHANGE;
         s->change = true;
-    } else if ((cause == ADIT_CAUSE_AUTH_FAILED || cause == ADIT_CAUSE_UNKNOWN_USER) &&
-               ++s->tries < PA_TRIES) {
+    } else if (cause == ADIT_CAUSE_AUTH_FAILED && ++s->tries < PA_TRIES) {
         next = MSCHAP_AGAIN;
     }
     if (next != MSCHAP_REFUSED)
@@ -82,7 +81,7 @@ enum mschap_next mschap_verdict(struct ppp_auth *a, const struct adit_auth_answe
         put_text(text, " V=2", 4);      /* RFC 2433 section 8: no M= there */
     } else {
         put_text(text, " V=3 M=", 7);
-        put_text(text, answer->message ? answer->message : pa_text(cause), 160);
+        put_text(text, answer->message ? answer->message : adit_cause_told(cause), 160);
     }
     return next;
 }

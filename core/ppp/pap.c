@@ -38,7 +38,7 @@ void pap_answer(struct ppp_auth *a, const struct adit_auth_answer *answer)
 {
     struct pa_server *s = &a->srv;
     bool ok = answer->verdict == ADIT_VERDICT_ACCEPT;
-    const char *text = answer->message ? answer->message : ok ? "" : pa_text(pa_cause(answer));
+    const char *text = answer->message ? answer->message : ok ? "" : adit_cause_told(pa_cause(answer));
     struct wr w = wr_of(s->reply, sizeof s->reply);
     wr_u8(&w, ok ? PAP_ACK : PAP_NAK);
     wr_u8(&w, s->id);

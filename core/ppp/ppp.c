@@ -19,12 +19,12 @@
 #define ECHO_FAILURES  4
 #define REJECTS_BURST  16       /* Rejects at once, and per second */
 
-static const struct { uint32_t ras; const char *text; } causes[] = {
-#define ADIT_X(number, NAME, code, ras, mschap, text) [number] = { ras, text },
+static const uint16_t ras[] = {
+#define ADIT_X(number, NAME, code, ras, mschap, text) [number] = ras,
     ADIT_CAUSE_MAP(ADIT_X)
 #undef ADIT_X
 };
-#define CAUSES (sizeof causes / sizeof causes[0])
+#define CAUSES (sizeof ras / sizeof ras[0])
 
 /* ---- small services of the protocols' files ------------------------------------ */
 
@@ -98,19 +98,21 @@ void ppp_send(struct ppp *p, uint16_t proto, const uint8_t *data, size_t len)
     p->ops.tx_link(p->u, &v, 1);
 }
 
-/* What a Terminate-Request carries: a text; for Windows, who would show it as
- * noise, the layout in which it tells us: magic, mark, RAS error. Whether it was
- * the name or the password is told to nobody. */
+/* What a Terminate-Request carries: code and text; for Windows, who would show it as
+ * noise, the layout in which it tells us: magic, mark, RAS error. */
 const char *ppp_close_text(struct ppp *p, uint8_t *out, size_t size, size_t *len)
 {
-    uint32_t cause = p->cause == ADIT_CAUSE_UNKNOWN_USER ? (uint32_t)ADIT_CAUSE_AUTH_FAILED
-                     : p->cause < CAUSES ? p->cause : 0;
-    if (strncmp(p->identification, "MSRAS", 5) != 0)
-        return cause ? (p->text[0] ? p->text : causes[cause].text) : "";
+    uint32_t cause = p->cause < CAUSES ? adit_cause_shown(p->cause) : 0;
+    if (strncmp(p->identification, "MSRAS", 5) != 0) {
+        if (!cause || !p->text[0])
+            return cause ? adit_cause_told(cause) : "";
+        snprintf((char *)out, size, "%s: %s", adit_cause_code(cause), p->text);
+        return (const char *)out;
+    }
     struct wr w = wr_of(out, size);
     wr_u32(&w, p->lcp.our.magic);
     wr_u32(&w, LCP_RAS_MARK);
-    wr_u32(&w, causes[cause].ras);
+    wr_u32(&w, ras[cause]);
     *len = wr_len(&w);
     return NULL;
 }

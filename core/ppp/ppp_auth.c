@@ -194,20 +194,6 @@ void pa_person(struct ppp_auth *a)
     a->srv.deadline = pa_now(a) + a->timeout_ms;
 }
 
-const char *pa_text(uint32_t cause)
-{
-    switch (cause) {
-    case ADIT_CAUSE_AUTH_FAILED:
-    case ADIT_CAUSE_UNKNOWN_USER:     return "Access denied";
-    case ADIT_CAUSE_PASSWORD_EXPIRED: return "Password expired";
-    case ADIT_CAUSE_DISABLED:
-    case ADIT_CAUSE_EXPIRED:          return "Account disabled";
-    case ADIT_CAUSE_HOURS:            return "Not at this time of day";
-    case ADIT_CAUSE_AUTH_UNAVAILABLE: return "Authentication is not available";
-    default:                          return "No permission to dial in";
-    }
-}
-
 /* ---- the object ---------------------------------------------------------------- */
 
 struct ppp_auth *ppp_auth_new(const struct ppp_cfg *cfg, const struct ppp_auth_ops *ops, void *u)

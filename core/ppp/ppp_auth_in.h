@@ -131,8 +131,6 @@ void pa_fail(struct ppp_auth *a, uint32_t cause, const char *text);
 uint32_t pa_cause(const struct adit_auth_answer *answer);
 /* The time starts again: a person types. */
 void pa_person(struct ppp_auth *a);
-/* A short text for the peer about a cause. */
-const char *pa_text(uint32_t cause);
 /* Wipes and frees *p. */
 void pa_drop(uint8_t **p, size_t len);
 /* A packet of code, identifier, length and data: kept in *last, sent. */

@@ -61,7 +61,7 @@ static void act(struct fsm *f, uint32_t action)
         packet(c, CP_TERM_ACK, c->reply_id, NULL, 0);
         break;
     case FSM_STR: {
-        uint8_t data[32];
+        uint8_t data[320];
         size_t len = 0;
         const char *text = c->proto->number == PPP_LCP ? ppp_close_text(c->p, data, sizeof data, &len) : "";
         if (text)

@@ -14,24 +14,13 @@
 #include "diagnose/cause.h"
 #include "log/log.h"
 
-#define FAILURES 256            /* failed attempts that are remembered */
-
 ADIT_EVENT(ev_open, "session.open", ADIT_LOG_INFO,
            "A call took a port; PPP begins.", "session tunnel peer");
 ADIT_EVENT(ev_move, "session.move", ADIT_LOG_DEBUG,
            "A session climbed or left a rung.", "session from to");
-ADIT_EVENT(ev_refused, "session.refused", ADIT_LOG_WARN,
-           "A connection attempt failed.",
-           "session user tunnel peer code text setting remedy");
-ADIT_EVENT(ev_shut_out, "session.port-refused", ADIT_LOG_WARN,
-           "A call was refused before PPP.", "tunnel peer code text remedy");
 
 static struct adit_node all = { &all, &all };
 static struct adit_node ending = { &ending, &ending };
-static uint64_t next_number = 1;
-static uint32_t boot_id;
-static struct ses_failure failures[FAILURES];
-static uint64_t failure_count;
 static struct ses_total totals;
 
 static void (*closed)(void *u);
@@ -106,64 +95,19 @@ static void at_the_rounds_end(struct ses *s)
     loop_at_round_end(&at_round_end);
 }
 
-/* One more failed attempt, in the ring and in the totals. */
-static struct ses_failure *failure_add(struct adit_self *self, const struct adit_addr *peer,
-                                       uint32_t cause, const char *text)
-{
-    const struct adit_tunnel *vt = plug_vtable(plug_of(self));
-    struct ses_failure *f = &failures[failure_count++ % FAILURES];
-    *f = (struct ses_failure){ .wall_ms = loop_wall(), .cause = cause, .peer = *peer };
-    snprintf(f->tunnel, sizeof f->tunnel, "%s", self->name);
-    snprintf(f->protocol, sizeof f->protocol, "%s", vt->protocol);
-    snprintf(f->text, sizeof f->text, "%s", text);
-    totals.refused++;
-    return f;
-}
-
-static void tell_refused(const struct adit_attrs *attrs)
-{
-    for (struct plug_inst *i = NULL; (i = plug_running_next(ADIT_KIND_ACCOUNTING, i));) {
-        const struct adit_accounting *vt = plug_vtable(i);
-        if (vt->refused)
-            PLUG_CALL(i, "refused", vt->refused(plug_self(i), attrs));
-    }
-}
-
-/* A session ends that never came up. */
-static void refused(struct ses *s)
-{
-    char peer[ADDR_TEXT];
-    if (s->method || ses_attrs_base(s)) {       /* else nothing was put there yet */
-        ses_put_u(s, ADIT_ATTR_CAUSE, s->cause);
-        ses_put_str(s, ADIT_ATTR_REASON, s->text);
-        if (*s->policy)
-            ses_put_str(s, ADIT_ATTR_POLICY, s->policy);
-        tell_refused(s->attrs);
-    }
-    struct ses_failure *f = failure_add(s->self, &s->peer, s->cause, s->text);
-    if (s->method)
-        f->method = ses_method_name(s->method);
-    snprintf(f->user, sizeof f->user, "%.127s", s->user);
-    snprintf(f->policy, sizeof f->policy, "%s", s->policy);
-    if (log_allow(&ev_refused, 600))
-        LOG_EVENT("session", &ev_refused, ADIT_KV_S("session", s->id), ADIT_KV_S("user", s->user),
-                  ADIT_KV_S("tunnel", s->self->name),
-                  ADIT_KV_S("peer", addr_text_host(&s->peer, peer)),
-                  ADIT_KV_S("code", cause_code(s->cause)), ADIT_KV_S("text", s->text),
-                  ADIT_KV_S("setting", cause_setting(s->cause)),
-                  ADIT_KV_S("remedy", cause_remedy(s->cause)));
-}
-
 void ses_end(struct ses *s, uint32_t cause, const char *text)
 {
     note_cause(s, cause, text);
     if (s->finished)
         return;
     s->finished = true;
+    enum phase reached = s->phase;
     ses_trace_note(s, "ended: %s: %s", cause_code(s->cause), s->text);
     descend(s, PH_IDLE);
-    if (!s->up_wall)            /* it never came up */
-        refused(s);
+    if (!s->up_wall) {          /* it never came up */
+        totals.refused++;
+        ses_failed(s, reached);
+    }
     at_the_rounds_end(s);
 }
 
@@ -208,13 +152,6 @@ static void round_end(void *u)
             s->vt->hangup(s->call, s->cause);   /* link->down() may come at once */
         }
     }
-}
-
-const struct ses_failure *ses_failure(uint32_t nth)
-{
-    if (nth >= FAILURES || nth >= failure_count)
-        return NULL;
-    return &failures[(failure_count - 1 - nth) % FAILURES];
 }
 
 /* ---- what PPP says --------------------------------------------------------------- */
@@ -329,29 +266,12 @@ static void take_info(struct ses *s, const struct adit_link_info *i)
              i->security && i->security->identity ? i->security->identity : "");
 }
 
+/* `setting` NULL: the one that the cause names. */
 static int32_t shut_out(struct adit_self *self, const struct adit_link_info *i, uint32_t cause,
-                        int32_t code, const char *text)
+                        int32_t code, const char *text, const char *setting)
 {
-    char peer[ADDR_TEXT];
-    struct adit_attrs *attrs = plug_attr_api.make();
-    const struct adit_host *h = self->host;
-    failure_add(self, &i->peer, cause, text);
-    if (attrs) {
-        const struct adit_tunnel *vt = plug_vtable(plug_of(self));
-        adit_attr_put_str(h, attrs, ADIT_ATTR_PROTOCOL, vt->protocol);
-        adit_attr_put_str(h, attrs, ADIT_ATTR_TUNNEL, self->name);
-        adit_attr_put_addr(h, attrs, ADIT_ATTR_PEER, &i->peer);
-        adit_attr_put_addr(h, attrs, ADIT_ATTR_OUR, &i->our);
-        adit_attr_put_u(h, attrs, ADIT_ATTR_CAUSE, cause);
-        adit_attr_put_str(h, attrs, ADIT_ATTR_REASON, text);
-        tell_refused(attrs);
-        plug_attr_api.free(attrs);
-    }
-    if (log_allow(&ev_shut_out, 60))
-        LOG_EVENT("session", &ev_shut_out, ADIT_KV_S("tunnel", self->name),
-                  ADIT_KV_S("peer", addr_text_host(&i->peer, peer)),
-                  ADIT_KV_S("code", cause_code(cause)), ADIT_KV_S("text", text),
-                  ADIT_KV_S("remedy", cause_remedy(cause)));
+    totals.refused++;
+    ses_failed_call(self, i, cause, text, setting);
     return code;
 }
 
@@ -368,28 +288,29 @@ static int32_t link_open(struct adit_self *self, const struct adit_link_info *gi
     const struct ses_conf *c = ses_conf_get();
     char text[128];
     if (t->conf.ports == 0)
-        return shut_out(self, &i, ADIT_CAUSE_PROTOCOL_OFF, ADIT_EBUSY,
-                        cause_text(ADIT_CAUSE_PROTOCOL_OFF));
+        return shut_out(self, &i, ADIT_CAUSE_PROTOCOL_OFF, ADIT_EBUSY, NULL, NULL);
     if (t->used >= t->conf.ports) {
         t->refused++;
         snprintf(text, sizeof text, "All %u ports of %s are in use.", t->conf.ports, t->name);
-        return shut_out(self, &i, ADIT_CAUSE_PORTS_EXHAUSTED, ADIT_EBUSY, text);
+        return shut_out(self, &i, ADIT_CAUSE_PORTS_EXHAUSTED, ADIT_EBUSY, text, NULL);
     }
     if (closed)
-        return shut_out(self, &i, ADIT_CAUSE_SHUTDOWN, ADIT_EBUSY, "The server is stopping.");
+        return shut_out(self, &i, ADIT_CAUSE_SHUTDOWN, ADIT_EBUSY, NULL, NULL);
     if (i.role == ADIT_ROLE_ANSWER && c->half_open && ses_index_waiting(NULL) >= c->half_open)
         return shut_out(self, &i, ADIT_CAUSE_RESOURCE, ADIT_EDENIED,
-                        "Too many calls are waiting to authenticate (ppp.half-open).");
+                        "Too many calls are waiting to authenticate (ppp.half-open).",
+                        "ppp.half-open");
     if (i.role == ADIT_ROLE_ANSWER && c->half_open_per_address &&
         ses_index_waiting(&i.peer) >= c->half_open_per_address)
         return shut_out(self, &i, ADIT_CAUSE_RESOURCE, ADIT_EDENIED,
                         "Too many calls of this address are waiting to authenticate "
-                        "(ppp.half-open-per-address).");
+                        "(ppp.half-open-per-address).", "ppp.half-open-per-address");
 
     uint32_t cause;
-    const char *why = i.role == ADIT_ROLE_ANSWER ? ses_lock_call(&i.peer, &cause) : NULL;
+    const char *setting = NULL;
+    const char *why = i.role == ADIT_ROLE_ANSWER ? ses_lock_call(&i.peer, &cause, &setting) : NULL;
     if (why)
-        return shut_out(self, &i, cause, ADIT_EDENIED, why);
+        return shut_out(self, &i, cause, ADIT_EDENIED, why, setting);
 
     struct ses *s = calloc(1, sizeof *s);
     struct adit_attrs *attrs = plug_attr_api.make();
@@ -400,10 +321,7 @@ static int32_t link_open(struct adit_self *self, const struct adit_link_info *gi
         plug_attr_api.free(attrs);
         return ADIT_ENOMEM;
     }
-    if (!boot_id)
-        crypto_random(&boot_id, sizeof boot_id);
-    s->number = next_number++;
-    snprintf(s->id, sizeof s->id, "%08x-%llu", boot_id, (unsigned long long)s->number);
+    s->number = ses_number(s->id);
     s->self = self;
     s->vt = plug_vtable(t->inst);
     s->call = call;
@@ -529,8 +447,18 @@ static void link_leave(struct ses *s)
     loop_timer_stop(s->ppp_timer);
 }
 
+static void link_failed(struct adit_self *self, const struct adit_link_info *given, uint32_t cause,
+                        const char *text)
+{
+    struct adit_link_info i = { .size = sizeof i };
+    memcpy(&i, given, given->size < sizeof i ? given->size : sizeof i);
+    if (ses_failed_tunnel(self, &i, cause, text))
+        totals.refused++;
+}
+
 const struct adit_link_api ses_link_api = {
     .size = sizeof ses_link_api, .open = link_open, .up = link_up, .rx = link_rx, .down = link_down,
+    .failed = link_failed,
 };
 
 /* ---- ending from above ------------------------------------------------------------- */

@@ -185,15 +185,47 @@ void ses_info(const struct ses *s, struct ses_info *out);
 
 const char *ses_method_name(uint32_t method);           /* of one ADIT_AUTH_* bit; "": none */
 
-/* The last refused or failed attempts, newest first. */
-struct ses_failure {
-    uint64_t wall_ms;
-    uint32_t cause;
-    const char *method;         /* by name; NULL: nobody tried to authenticate */
-    char user[128], tunnel[32], protocol[8], text[256], policy[64];
-    struct adit_addr peer;
+/* ---- attempts that failed ---- */
+
+/* How far one came: before the call (the tunnel, IPsec), the port, the call itself,
+ * then the ladder. */
+enum {
+    SES_RUNG_TUNNEL, SES_RUNG_PORT, SES_RUNG_CALL, SES_RUNG_LINK, SES_RUNG_AUTH, SES_RUNG_POLICY,
+    SES_RUNG_ADDR, SES_RUNG_UP
 };
+const char *ses_rung_name(uint32_t rung);       /* NULL: there are no more */
+
+#define SES_PLACE 256           /* bytes of "FILE:LINE" */
+struct ses_fault {
+    char setting[128];          /* "tunnels[l2tp].ports"; "": none */
+    char place[SES_PLACE];      /* where it stands */
+    bool written;               /* it does; else its default holds: what is around it stands there */
+};
+struct ses_failure {
+    uint64_t wall_ms, number;
+    uint32_t cause, rung;       /* on which it failed */
+    uint32_t times;             /* before a call, those that look the same are one */
+    bool secured;
+    const char *method;         /* by name; NULL: nobody tried to authenticate */
+    char id[32], user[128], tunnel[32], protocol[32], text[256], policy[64], authenticator[64],
+         peer_host[64];
+    struct adit_addr peer, our;
+    struct ses_fault fault, against;    /* against: the other side of a conflict */
+    struct adit_attrs *attrs;   /* that policies were, or would have been, asked with; NULL */
+};
+/* The last ones, newest first. */
 const struct ses_failure *ses_failure(uint32_t nth);    /* NULL: no more */
+const struct ses_failure *ses_failure_find(const char *id);     /* "a1b2-7", or its number */
+
+/* What of a session's packets is dropped for a reason that has a remedy. */
+struct ses;
+struct ses_finding {
+    uint32_t cause;
+    uint64_t packets;
+    char text[256];
+    struct ses_fault fault;
+};
+bool ses_finding(const struct ses *s, uint32_t nth, struct ses_finding *out);   /* false: no more */
 
 /* Accounts and addresses that failed: locked, or on the way to it. */
 struct ses_lockout {

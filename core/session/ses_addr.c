@@ -175,7 +175,7 @@ static void ask_pool(struct ses *s, struct plug_inst *after)
             continue;
         const struct adit_pool *vt = plug_vtable(i);
         adit_request req;
-        s->asking = i;
+        ses_asks(s, i);
         if (plug_ask(i, ses_conf_get()->answer_timeout_ms, pool_done, s, &req))
             continue;
         s->req = req;
@@ -199,6 +199,7 @@ static void ask_pool(struct ses *s, struct plug_inst *after)
     if (named && s->chain_cause == ADIT_CAUSE_NO_POOL) {
         char sentence[160];
         snprintf(sentence, sizeof sentence, "No running pool is named '%.64s'.", named);
+        ses_fault(s, "policies[].profile.pool", "pools");
         ses_drop(s, ADIT_CAUSE_NO_POOL, sentence);
         return;
     }

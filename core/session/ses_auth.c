@@ -75,6 +75,12 @@ static void query_free(struct ses *s)
     s->query = NULL;
 }
 
+void ses_asks(struct ses *s, struct plug_inst *i)
+{
+    s->asking = i;
+    snprintf(s->asked, sizeof s->asked, "%s", plug_self(i)->name);
+}
+
 void ses_user_split(const char *user, char account[SES_NAME], char domain[SES_DOMAIN])
 {
     const char *slash = strchr(user, '\\'), *at = strrchr(user, '@');
@@ -100,11 +106,13 @@ static void login_str(struct ses *s, uint32_t id, const char *text)
     plug_attr_api.put(login(s), id, &v);
 }
 
-static uint64_t login_u(const struct ses *s, uint32_t id)
+static uint64_t attr_u(const struct adit_attrs *a, uint32_t id)
 {
-    const struct adit_value *v = plug_attr_api.get(login(s), id, 0);
+    const struct adit_value *v = a ? plug_attr_api.get(a, id, 0) : NULL;
     return v ? v->v.u : 0;
 }
+
+static uint64_t login_u(const struct ses *s, uint32_t id) { return attr_u(login(s), id); }
 
 /* Begins it: what the call itself tells. */
 static bool login_begin(struct ses *s)
@@ -246,6 +254,8 @@ void ses_auth_query(struct ses *s, const struct adit_auth_query *q)
     else if (!s->method)
         s->method = ADIT_AUTH_MSCHAPV2;
     s->message[0] = '\0';
+    s->account_at[0] = s->policy_at[0] = s->at_fault[0] = '\0';
+    ses_fault(s, NULL, NULL);
     s->chain_cause = ADIT_CAUSE_UNKNOWN_USER;
     if (!login_begin(s)) {
         refuse(s, ADIT_CAUSE_RESOURCE, NULL);
@@ -269,8 +279,12 @@ void ses_auth_query(struct ses *s, const struct adit_auth_query *q)
         ask_auth(s, NULL);
 }
 
+/* Nobody proved anything yet: a stranger must not learn from a method that is refused
+ * that there is such an account. */
 static void rejected(struct ses *s, uint32_t cause)
 {
+    if (cause == ADIT_CAUSE_METHOD_REFUSED)
+        cause = ADIT_CAUSE_NO_SECRET;
     ses_lock_failed(s, cause);
     refuse(s, cause, NULL);
 }
@@ -285,6 +299,8 @@ static void auth_done(void *u, int32_t status, const void *answer)
     uint32_t verdict = status || !a ? ADIT_VERDICT_ERROR : a->verdict;
     if (a && a->message)
         snprintf(s->message, sizeof s->message, "%s", a->message);
+    if (a && a->place && (verdict == ADIT_VERDICT_ACCEPT || verdict == ADIT_VERDICT_REJECT))
+        snprintf(s->account_at, sizeof s->account_at, "%s", a->place);
     switch (verdict) {
     case ADIT_VERDICT_ACCEPT:
         ses_lock_passed(s);
@@ -293,6 +309,7 @@ static void auth_done(void *u, int32_t status, const void *answer)
         s->answer = *a;
         s->answer.attrs = NULL;
         s->answer.message = NULL;
+        s->answer.place = NULL;
         s->answer.state = NULL;
         s->answer.state_len = 0;
         s->answer.eap = NULL;
@@ -318,7 +335,8 @@ static void auth_done(void *u, int32_t status, const void *answer)
         rejected(s, a->cause ? a->cause : ADIT_CAUSE_AUTH_FAILED);
         break;
     case ADIT_VERDICT_ERROR:
-        s->chain_cause = ADIT_CAUSE_AUTH_UNAVAILABLE;
+        s->chain_cause = a && a->cause ? a->cause : (uint32_t)ADIT_CAUSE_AUTH_UNAVAILABLE;
+        memcpy(s->at_fault, s->asked, sizeof s->at_fault);
         ask_auth(s, s->asking);
         break;
     default:
@@ -336,7 +354,7 @@ static void ask_auth(struct ses *s, struct plug_inst *after)
         /* a change of password is offered to whoever judged the password */
         if (!(vt->methods & method))
             continue;
-        s->asking = i;
+        ses_asks(s, i);
         adit_request req;
         if (plug_ask(i, ses_conf_get()->answer_timeout_ms, auth_done, s, &req))
             continue;
@@ -359,6 +377,30 @@ static const char *enc_names(uint32_t set, char out[32])
     return out;
 }
 
+/* "mschapv2 eap-tls" */
+static const char *method_names(uint32_t set, char out[96])
+{
+    size_t n = 0;
+    out[0] = '\0';
+    for (uint32_t bit = 1; bit <= set && n < 96; bit <<= 1)
+        if (set & bit && *ses_method_name(bit))
+            n += (size_t)snprintf(out + n, 96 - n, "%s%s", n ? " " : "", ses_method_name(bit));
+    return out;
+}
+
+/* A profile that permits only methods which the server does not offer can let nobody
+ * in: that is no fault of the client's. */
+static bool never_met(const struct ses *s, const struct adit_attrs *profile, char text[256])
+{
+    char a[96], b[96];
+    uint32_t methods = (uint32_t)attr_u(profile, ADIT_ATTR_METHODS), offered = ses_auth_methods();
+    if (!methods || methods & offered)
+        return false;
+    snprintf(text, 256, "Policy '%.60s' permits the methods [%.60s], ppp.auth offers [%.60s]: nothing in common.",
+             s->policy, method_names(methods, a), method_names(offered, b));
+    return true;
+}
+
 /* What profile, account and server say together; 0, or the cause with a text. */
 static uint32_t settle(struct ses *s, const struct adit_attrs *given, char text[256])
 {
@@ -378,6 +420,7 @@ static uint32_t settle(struct ses *s, const struct adit_attrs *given, char text[
         snprintf(text, 256, "Policy '%s' permits encryption [%s], tunnel '%s' permits [%s]: "
                  "nothing in common.", s->policy, enc_names(profile, a), s->tunnel->name,
                  enc_names(server, b));
+        ses_fault(s, "policies[].profile.encryption", "tunnels[].encryption");
         return ADIT_CAUSE_CONFLICT;
     }
     /* EAP-TLS makes its keys itself, after this answer */
@@ -416,6 +459,13 @@ static void policy_done(void *u, int32_t status, const void *answer)
         return;
     }
     snprintf(s->policy, sizeof s->policy, "%s", a->policy ? a->policy : "");
+    snprintf(s->policy_at, sizeof s->policy_at, "%s", a->place ? a->place : "");
+    char text[256] = "";
+    if ((a->grant || a->cause == ADIT_CAUSE_METHOD_REFUSED) && never_met(s, a->profile, text)) {
+        ses_fault(s, "policies[].profile.methods", "ppp.auth");
+        refuse(s, ADIT_CAUSE_CONFLICT, text);
+        return;
+    }
     if (!a->grant) {
         refuse(s, a->cause ? a->cause : ADIT_CAUSE_POLICY_DENIED, a->why);
         return;
@@ -425,7 +475,6 @@ static void policy_done(void *u, int32_t status, const void *answer)
         refuse(s, ADIT_CAUSE_RESOURCE, NULL);
         return;
     }
-    char text[256] = "";
     uint32_t cause = settle(s, a->profile, text);
     if (cause) {
         refuse(s, cause, text);
@@ -445,7 +494,7 @@ static void ask_policy(struct ses *s, struct plug_inst *after)
     }
     while ((i = plug_running_next(ADIT_KIND_POLICY, i))) {
         const struct adit_policy *vt = plug_vtable(i);
-        s->asking = i;
+        ses_asks(s, i);
         adit_request req;
         if (plug_ask(i, ses_conf_get()->answer_timeout_ms, policy_done, s, &req))
             continue;

@@ -13,10 +13,13 @@
 
 static const struct {
     uint32_t filter, rate;
-    const char *option;         /* of a profile */
+    const char *option;
+    const char *of_policy, *of_account;
 } sides[] = {
-    [DP_IN]  = { ADIT_ATTR_FILTER_IN, ADIT_ATTR_RATE_IN, "filter-in" },
-    [DP_OUT] = { ADIT_ATTR_FILTER_OUT, ADIT_ATTR_RATE_OUT, "filter-out" },
+    [DP_IN]  = { ADIT_ATTR_FILTER_IN, ADIT_ATTR_RATE_IN, "filter-in",
+                 "policies[].profile.filter-in", "users[].filter-in" },
+    [DP_OUT] = { ADIT_ATTR_FILTER_OUT, ADIT_ATTR_RATE_OUT, "filter-out",
+                 "policies[].profile.filter-out", "users[].filter-out" },
 };
 
 static const char *str_of(const struct adit_attrs *a, uint32_t id, uint32_t nth)
@@ -85,7 +88,7 @@ static const char *said_by(const struct ses *s, const struct adit_attrs *profile
     return out;
 }
 
-uint32_t ses_guard_check(const struct ses *s, const struct adit_attrs *profile, char text[256])
+uint32_t ses_guard_check(struct ses *s, const struct adit_attrs *profile, char text[256])
 {
     char who[128], why[200];
     struct dp_guard *g;
@@ -95,6 +98,8 @@ uint32_t ses_guard_check(const struct ses *s, const struct adit_attrs *profile, 
             continue;
         snprintf(text, 256, "%s sets %s '%.63s', and the section filters has none of that name.",
                  said_by(s, profile, sides[k].filter, who), sides[k].option, name);
+        ses_fault(s, profile && plug_attr_api.get(profile, sides[k].filter, 0) ? sides[k].of_policy :
+                     sides[k].of_account, "filters");
         return ADIT_CAUSE_CONFLICT;
     }
     int32_t rc = ses_guard_of(s->attrs, &g, why, sizeof why);

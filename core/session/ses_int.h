@@ -88,6 +88,10 @@ struct ses {
     char user[SES_NAME], account[SES_NAME], domain[SES_DOMAIN];
     uint32_t method;
     char policy[64], authenticator[64], pool[64];
+    char asked[64];             /* the authenticator, policy or pool that was asked last */
+    char at_fault[64];          /* the authenticator that could not tell; "" none */
+    char account_at[SES_PLACE], policy_at[SES_PLACE];   /* where they stand, when a plugin said it */
+    const char *fault[2];       /* settings at fault that are not those of the cause; NULL */
 
     /* the rung ADDRESS */
     uint32_t encryption;        /* permitted, ADIT_ENC_* */
@@ -134,9 +138,22 @@ struct ses *ses_index_find(uint64_t number);            /* one that is up; NULL:
 void ses_index_account(const char *account, void (*each)(struct ses *s, void *u), void *u);
 bool ses_live(const struct ses *s);                     /* up, and not on its way down */
 
+/* attempts that failed (ses_fail.c) */
+uint64_t ses_number(char id[32]);               /* the next number, and its identifier */
+void ses_failed(struct ses *s, enum phase reached);
+void ses_failed_call(struct adit_self *self, const struct adit_link_info *i, uint32_t cause,
+                     const char *text, const char *setting);    /* setting NULL: the cause's */
+/* Before there was a call; false: too many of them. */
+bool ses_failed_tunnel(struct adit_self *self, const struct adit_link_info *i, uint32_t cause,
+                       const char *text);
+void ses_findings_tell(const struct ses *s);    /* what it lost, into the log */
+/* What is at fault, when it is not what the cause names ("tunnels[].ports"); with a
+ * conflict, the other side too. */
+void ses_fault(struct ses *s, const char *setting, const char *against);
+
 /* lock-out (ses_lock.c) */
 /* Why a call of this address is not taken; NULL: it is. */
-const char *ses_lock_call(const struct adit_addr *peer, uint32_t *cause);
+const char *ses_lock_call(const struct adit_addr *peer, uint32_t *cause, const char **setting);
 bool ses_lock_is(struct ses *s);                        /* its account or address is locked out */
 void ses_lock_failed(struct ses *s, uint32_t cause);    /* an authenticator refused */
 void ses_lock_passed(struct ses *s);                    /* and accepted */
@@ -151,6 +168,7 @@ void ses_auth_query(struct ses *s, const struct adit_auth_query *q);
 void ses_auth_leave(struct ses *s);
 bool ses_auth_again(struct ses *s);             /* once more; false: its method cannot */
 uint32_t ses_auth_methods(void);                /* that are enabled and that somebody can judge */
+void ses_asks(struct ses *s, struct plug_inst *i);      /* it is the one that is asked now */
 /* DOMAIN\user and user@domain (W22): the name without its domain, and the domain. */
 void ses_user_split(const char *user, char account[SES_NAME], char domain[SES_DOMAIN]);
 void *ses_tls_context(void);                    /* SSL_CTX *, or NULL; ses_tls.c */
@@ -196,7 +214,7 @@ struct dp_guard;
  * place with dp_port_guard(). */
 int32_t ses_guard_of(const struct adit_attrs *a, struct dp_guard **out, char *why, size_t size);
 /* Whether the login's can be had; else the cause, and a text that names who set what. */
-uint32_t ses_guard_check(const struct ses *s, const struct adit_attrs *profile, char text[256]);
+uint32_t ses_guard_check(struct ses *s, const struct adit_attrs *profile, char text[256]);
 bool ses_guard_is(uint32_t id);         /* an attribute of filters and rates */
 /* The session's with other values; ADIT_EINVAL: they cannot be had, why was told. */
 int32_t ses_guard_revised(const struct ses *s, const struct adit_attrs *values, struct dp_guard **out);

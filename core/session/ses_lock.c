@@ -172,7 +172,7 @@ static bool take_one(uint64_t *milli, uint64_t *filled_ms, uint32_t per_second)
     return true;
 }
 
-const char *ses_lock_call(const struct adit_addr *peer, uint32_t *cause)
+const char *ses_lock_call(const struct adit_addr *peer, uint32_t *cause, const char **setting)
 {
     const struct ses_conf *c = ses_conf_get();
     struct key key = key_of_address(peer);
@@ -184,12 +184,15 @@ const char *ses_lock_call(const struct adit_addr *peer, uint32_t *cause)
     *cause = ADIT_CAUSE_RESOURCE;
     if (e && c->calls_per_address) {
         e->peer = *peer;
+        *setting = "ppp.calls-per-second-per-address";
         if (!take_one(&e->milli, &e->filled_ms, c->calls_per_address))
             return "This address calls too often (ppp.calls-per-second-per-address).";
     }
+    *setting = "ppp.calls-per-second";
     if (c->calls && !take_one(&all_milli, &all_filled_ms, c->calls))
         return "Too many calls in a second (ppp.calls-per-second).";
     *cause = ADIT_CAUSE_NONE;
+    *setting = NULL;
     return NULL;
 }
 

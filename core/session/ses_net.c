@@ -262,6 +262,7 @@ void ses_net_leave(struct ses *s)
     if (s->accounted) {
         s->accounted = false;
         account(s, END);
+        ses_findings_tell(s);
         LOG_EVENT("session", &ev_down, ADIT_KV_S("session", s->id), ADIT_KV_S("user", s->user),
                   ADIT_KV_S("tunnel", s->self->name), ADIT_KV_S("peer", addr_text(&s->peer, peer)),
                   ADIT_KV_S("address", addr_text_host(&s->address, address)),

@@ -261,7 +261,7 @@ static struct change *change_new(struct adit_self *self, uint64_t req, const str
                      c->answer.verdict == ADIT_VERDICT_ACCEPT ? ADIT_CAUSE_AUTH_FAILED : c->answer.cause;
     if (!right || cause != ADIT_CAUSE_NONE) {
         change_free(c);
-        local_answer_verdict(self, req, ADIT_VERDICT_REJECT, cause);
+        local_reject(self, req, u, cause);
         return NULL;
     }
     return c;

@@ -13,6 +13,7 @@
 #include "local.h"
 
 #define PASSWORD_MAX 255u       /* PAP has one octet for the length */
+#define PLACE        256u       /* bytes of "FILE:LINE" */
 
 /* A PAP password on its way through a thread. The thread sees only what is in
  * here: accounts may change and the instance may go meanwhile. */
@@ -37,6 +38,25 @@ void local_answer_verdict(struct adit_self *self, uint64_t req, uint32_t verdict
         adit_count(self, LOCAL_REJECTED);
     else if (verdict == ADIT_VERDICT_NEXT)
         adit_count(self, LOCAL_UNKNOWN);
+    self->host->request->done(self, req, 0, &a);
+}
+
+/* Where people find the account; "" when it came from no file. */
+static const char *place_of(struct adit_self *self, const struct user *u, char out[PLACE])
+{
+    const struct local_conf *c = self->conf;
+    out[0] = '\0';
+    if (u->line)
+        snprintf(out, PLACE, "%s:%u", c->file, u->line);
+    return out;
+}
+
+void local_reject(struct adit_self *self, uint64_t req, const struct user *u, uint32_t cause)
+{
+    char place[PLACE];
+    const struct adit_auth_answer a = { .size = sizeof a, .verdict = ADIT_VERDICT_REJECT, .cause = cause,
+                                        .place = place_of(self, u, place) };
+    adit_count(self, LOCAL_REJECTED);
     self->host->request->done(self, req, 0, &a);
 }
 
@@ -99,14 +119,19 @@ void local_answer(struct adit_self *self, uint64_t req, uint32_t method, const s
 {
     uint32_t cause = a->verdict == ADIT_VERDICT_ACCEPT ? local_forbids(self, u, method) : a->cause;
     if (a->verdict != ADIT_VERDICT_ACCEPT || cause != ADIT_CAUSE_NONE) {
-        local_answer_verdict(self, req, ADIT_VERDICT_REJECT, cause);
+        if (u)
+            local_reject(self, req, u, cause);
+        else
+            local_answer_verdict(self, req, ADIT_VERDICT_REJECT, cause);
     } else {
         struct adit_attrs *attrs = attrs_of(self, u);
         if (!attrs) {
             (void)adit_fail(self, ADIT_ENOMEM, "out of memory");
             local_answer_verdict(self, req, ADIT_VERDICT_ERROR, ADIT_CAUSE_RESOURCE);
         } else {
+            char place[PLACE];
             a->attrs = attrs;
+            a->place = place_of(self, u, place);
             adit_count(self, LOCAL_ACCEPTED);
             self->host->request->done(self, req, 0, a);
             self->host->attr->free(attrs);
@@ -259,7 +284,7 @@ static void unanswerable(struct adit_self *self, uint64_t req, const struct user
         adit_event(self, &local_ev_unanswerable, ADIT_KV_S("account", u->name),
                    ADIT_KV_S("method", method), ADIT_KV_S("setting", setting),
                    ADIT_KV_S("remedy", remedy));
-    local_answer_verdict(self, req, ADIT_VERDICT_REJECT, ADIT_CAUSE_METHOD_REFUSED);
+    local_reject(self, req, u, ADIT_CAUSE_METHOD_REFUSED);
 }
 
 void local_check(struct adit_self *self, uint64_t req, const struct adit_auth_query *q)

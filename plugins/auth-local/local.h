@@ -69,6 +69,7 @@ void local_jobs_end(struct local *l);
 void local_answer(struct adit_self *self, uint64_t req, uint32_t method, const struct user *u,
                   struct adit_auth_answer *a);
 void local_answer_verdict(struct adit_self *self, uint64_t req, uint32_t verdict, uint32_t cause);
+void local_reject(struct adit_self *self, uint64_t req, const struct user *u, uint32_t cause);
 /* What of the account forbids a login with the right password; NONE: nothing. */
 uint32_t local_forbids(struct adit_self *self, const struct user *u, uint32_t method);
 /* Room for one more on a thread? Says so when there is none. */

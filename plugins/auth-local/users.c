@@ -38,6 +38,7 @@ static const struct adit_opt row_opts[] = {
     ADIT_OPT(BOOL, users_row, disabled, "disabled", "no", 0, "The account is switched off."),
     ADIT_OPT(BOOL, users_row, must_change, "must-change", "no", 0, "The password must be changed at the next login."),
     ADIT_OPT(STR, users_row, comment, "comment", NULL, 0, "For people."),
+    ADIT_OPT(LINE, users_row, line, "line", NULL, 0, "Where it stands."),
     ADIT_OPT_END
 };
 
@@ -424,6 +425,7 @@ static int32_t row_fill(const struct users_row *r, struct user *u, char err[USER
     u->delegated_prefix = r->delegated_prefix;
     u->disabled = r->disabled != 0;
     u->must_change = r->must_change != 0;
+    u->line = r->line;
     bool ok = user_str(&u->password_hash, r->password_hash) && user_str(&u->clear, r->clear) &&
               user_str(&u->expires, r->expires) && user_str(&u->comment, r->comment) &&
               user_str(&u->filter[0], r->filter[0]) && user_str(&u->filter[1], r->filter[1]);

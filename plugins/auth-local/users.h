@@ -37,6 +37,7 @@ struct users_row {
     const char *expires, *comment;
     const char *filter[2];      /* packet filters, from the user and to it */
     uint32_t disabled, must_change;
+    uint32_t line;              /* where it stands */
 };
 
 struct users_file {
@@ -66,6 +67,7 @@ struct user {
     char *filter[2];            /* packet filters, from the user and to it */
     bool disabled;
     bool must_change;           /* the password, at the next login */
+    uint32_t line;              /* of the file that it was read from; 0: of none */
 };
 
 struct users;

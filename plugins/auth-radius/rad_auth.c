@@ -432,7 +432,8 @@ static void unanswered(struct query *x, enum rad_end end)
     adit_count(self, RAD_N_AUTH(UNANSWERED));
     if (end != RAD_GONE && self->host->log->allow(self, &rad_ev_unanswered, 30))
         adit_event(self, &rad_ev_unanswered, ADIT_KV_S("user", x->user), ADIT_KV_S("why", why));
-    answer(self, x->req, ADIT_VERDICT_ERROR, ADIT_CAUSE_AUTH_UNAVAILABLE);
+    answer(self, x->req, ADIT_VERDICT_ERROR,
+           end == RAD_TOO_LONG || end == RAD_GONE ? ADIT_CAUSE_AUTH_UNAVAILABLE : ADIT_CAUSE_RADIUS_SILENT);
 }
 
 static void count(struct adit_self *self, uint32_t verdict)

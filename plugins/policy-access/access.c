@@ -11,6 +11,7 @@
 #include "access.h"
 
 #define NAME_MAX_BYTES 256u     /* of an account or domain that we split off ourselves */
+#define POL_PLACE      256u     /* "FILE:LINE" */
 
 ADIT_EVENT(ev_loaded, "policy.file.loaded", ADIT_LOG_INFO,
            "The file of policies was read.", "file policies");
@@ -214,7 +215,7 @@ static void facts_of(struct adit_self *self, struct source *s, const struct adit
         .method = (uint32_t)adit_attr_u(h, attrs, ADIT_ATTR_METHOD),
         .dialin = (uint32_t)adit_attr_u(h, attrs, ADIT_ATTR_DIALIN),
         .expiry_s = adit_attr_u(h, attrs, ADIT_ATTR_EXPIRY),
-        .now_s = h->loop->wall() / 1000,
+        .now_s = adit_attr_u(h, attrs, ADIT_ATTR_AT),
         .secured = adit_attr_u(h, attrs, ADIT_ATTR_SECURED) != 0,
     };
     if (peer)
@@ -227,6 +228,8 @@ static void facts_of(struct adit_self *self, struct source *s, const struct adit
         if (!f->domain[0])
             f->domain = s->domain;
     }
+    if (!f->now_s)
+        f->now_s = h->loop->wall() / 1000;
     /* The operator writes hours as the clock on the wall shows them. */
     time_t now = (time_t)f->now_s;
     if (localtime_r(&now, &tm)) {
@@ -342,20 +345,27 @@ static void decide(struct adit_self *self, uint64_t req, const struct adit_attrs
     struct pol_facts f;
     struct pol_decision d;
     struct adit_attrs *profile = NULL;
+    char place[POL_PLACE] = "";
 
     look(self);
     facts_of(self, &s, attrs, &f);
     pol_decide(a->set, &f, &d);
-    if (d.grant && !(profile = profile_of(self, &d.policy->profile, &f, attrs))) {
+    /* a method that it does not permit: the host looks whether it offers any that is */
+    bool tell = d.grant || (d.policy && d.cause == ADIT_CAUSE_METHOD_REFUSED);
+    if (tell && !(profile = profile_of(self, &d.policy->profile, &f, attrs))) {
         self->host->request->done(self, req, adit_fail(self, ADIT_ENOMEM, "out of memory"), NULL);
         return;
     }
     adit_count(self, d.grant ? ACCESS_GRANTED : ACCESS_DENIED);
     if (!d.policy)
         adit_count(self, ACCESS_UNMATCHED);
+    if (d.policy && a->file)
+        snprintf(place, sizeof place, "%s:%u", ((const struct access_conf *)self->conf)->file,
+                 d.policy->line);
     const struct adit_policy_answer answer = {
         .size = sizeof answer, .grant = d.grant, .cause = d.cause,
         .policy = d.policy ? d.policy->name : NULL, .why = d.why, .profile = profile,
+        .place = *place ? place : NULL,
     };
     self->host->request->done(self, req, 0, &answer);
     if (profile)

@@ -56,6 +56,7 @@ static const struct adit_opt policy_opts[] = {
     ADIT_OPT_WORDS(ENUM, pol_conf, grant, "permission", permission_words, "deny", 0, "grant or deny, where the account itself says neither."),
     ADIT_OPT(BOOL, pol_conf, ignore_account, "ignore-account", "no", 0, "The account's own allow or deny is not looked at."),
     ADIT_OPT_SUB(pol_conf, profile, "profile", pol_profile, profile_opts, 0, "What holds for the sessions that it lets in."),
+    ADIT_OPT(LINE, pol_conf, line, "line", NULL, 0, "Where it stands."),
     ADIT_OPT_END
 };
 

@@ -54,6 +54,7 @@ struct pol_conf {
     uint32_t grant;             /* 0 deny, 1 grant */
     uint32_t ignore_account;
     struct pol_profile profile;
+    uint32_t line;              /* where it stands */
 };
 
 /* What is known of a session. */

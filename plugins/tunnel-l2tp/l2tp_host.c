@@ -34,26 +34,9 @@ const struct adit_event *const l2tp_events[] = { &ev_up,    &ev_down,   &ev_refu
                                                  &ev_clear, &ev_limit,  &ev_tunnel,    &ev_call,
                                                  &ev_call_down, &ev_message, NULL };
 
-const char *inst_cause_text(uint32_t cause)
-{
-    switch (cause) {
-#define ADIT_X(number, NAME, code, ras, mschap, text) case number: return text;
-        ADIT_CAUSE_MAP(ADIT_X)
-#undef ADIT_X
-    default:
-        return "";
-    }
-}
-
-/* Whether it was the name or the password is not for the other end to know. */
-static uint32_t told_cause(uint32_t cause)
-{
-    return cause == ADIT_CAUSE_UNKNOWN_USER ? (uint32_t)ADIT_CAUSE_AUTH_FAILED : cause;
-}
-
 struct l2tp_end inst_cdn_of(uint32_t cause)
 {
-    struct l2tp_end end = { L2TP_CDN_ADMIN, 0, cause, inst_cause_text(told_cause(cause)) };
+    struct l2tp_end end = { L2TP_CDN_ADMIN, 0, cause, adit_cause_told(cause) };
     switch (cause) {
     case ADIT_CAUSE_PEER_HANGUP:
     case ADIT_CAUSE_LOST_CARRIER:
@@ -109,6 +92,7 @@ struct l2tp_ppp_cause inst_ppp_cause_of(uint32_t cause)
         { ADIT_CAUSE_NO_COMMON_METHOD, { 15, LCP,  1 } },
         { ADIT_CAUSE_AUTH_FAILED,      { 16, 0,    1 } },
         { ADIT_CAUSE_UNKNOWN_USER,     { 16, 0,    1 } },
+        { ADIT_CAUSE_NO_SECRET,        { 16, 0,    1 } },
         { ADIT_CAUSE_NO_PERMISSION,    { 16, 0,    1 } },
         { ADIT_CAUSE_POLICY_DENIED,    { 16, 0,    1 } },
         { ADIT_CAUSE_NO_POLICY,        { 16, 0,    1 } },

@@ -109,7 +109,6 @@ void inst_reap(void *u);
 
 extern const struct l2tp_ops inst_ops;
 extern const struct l2tp_seq_ops inst_seq_ops;
-const char *inst_cause_text(uint32_t cause);
 /* How a hang-up for that cause is told to the peer. */
 struct l2tp_end inst_cdn_of(uint32_t cause);
 /* The same in RFC 3145's numbers. */

@@ -146,9 +146,13 @@ static void add(struct pptp_ctl *c, struct pptp_call *p, bool pns)
     c->call_count++;
 }
 
-/* What a Call-Disconnect-Notify says about a cause. */
+/* What a Call-Disconnect-Notify says about a cause: a number, and for whoever logs
+ * it the text, in the field that is "vendor-specific call statistics" (RFC 2637
+ * section 2.13). */
 static void cdn_of(struct pptp_cdn *m, uint32_t cause)
 {
+    if (cause != ADIT_CAUSE_NONE)
+        snprintf(m->statistics, sizeof m->statistics, "%s", adit_cause_told(cause));
     switch (cause) {
     case ADIT_CAUSE_LOST_CARRIER: case ADIT_CAUSE_ECHO_TIMEOUT: case ADIT_CAUSE_LCP_TIMEOUT:
     case ADIT_CAUSE_GRE_BLOCKED:

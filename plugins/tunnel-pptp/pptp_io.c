@@ -15,16 +15,6 @@
 
 /* ---- small words ----------------------------------------------------------------- */
 
-static const char *cause_code(uint32_t cause)
-{
-    static const char *const codes[] = {
-#define X(number, NAME, code, ras, mschap, text) [number] = code,
-        ADIT_CAUSE_MAP(X)
-#undef X
-    };
-    return cause < sizeof codes / sizeof codes[0] && codes[cause] ? codes[cause] : "?";
-}
-
 static struct pptp_line *line_of(struct pptp_call *call)
 {
     return ADIT_OF(call, struct pptp_line, call);
@@ -301,7 +291,7 @@ static void do_gone(void *u, uint32_t cause, const char *text)
         tell_trouble(c, text ? text : cause_code(cause));
     if (c->was_up ? c->told : allow(p, ev))
         adit_event(p->self, ev, ADIT_KV_ADDR("peer", &c->peer),
-                   ADIT_KV_S("cause", cause_code(cause)), ADIT_KV_S("text", text));
+                   ADIT_KV_S("cause", adit_cause_code(cause)), ADIT_KV_S("text", text));
     c->line = NULL;
     if (l) {                                    /* dialled, and never got to the call */
         line_down(l, cause, text);

@@ -189,6 +189,13 @@ struct fake_link *fake_link_last(void);         /* NULL: none yet */
 uint32_t fake_links(void);                      /* how many were ever opened */
 uint32_t fake_links_active(void);               /* opened and not down */
 void fake_ports(uint32_t n);                    /* that may be active at once: ADIT_EBUSY beyond */
+/* What link->failed() told last, and how often it told. */
+struct fake_failed {
+    uint32_t count, cause;
+    struct adit_addr peer;
+    char text[256];
+};
+const struct fake_failed *fake_failed(void);
 void fake_link_refuse(int32_t code);            /* what open() returns from now on; 0: as usual */
 /* The oldest frame that the plugin delivered; valid until the next call; NULL: none. */
 const uint8_t *fake_link_rx(struct fake_link *l, uint32_t *len);

@@ -35,6 +35,7 @@ static struct {
     uint32_t count, active, ports;
     int32_t refuse;
     adit_request next;
+    struct fake_failed failed;
 } K;
 
 void fake_link_begin(void)
@@ -194,9 +195,25 @@ static void link_down(struct adit_link *l, uint32_t cause, const char *text)
     K.active--;
 }
 
+static void link_failed(struct adit_self *self, const struct adit_link_info *info, uint32_t cause,
+                        const char *text)
+{
+    if (!fake_self_of(self, "link->failed()"))
+        return;
+    if (!info || info->size < 8 || !info->peer.family)
+        fake_trouble("link->failed(): whose attempt it was is not said");
+    else
+        K.failed.peer = info->peer;
+    K.failed.count++;
+    K.failed.cause = cause;
+    snprintf(K.failed.text, sizeof K.failed.text, "%s", text ? text : "");
+}
+
+const struct fake_failed *fake_failed(void) { return &K.failed; }
+
 const struct adit_link_api fake_link_api = {
     .size = sizeof(struct adit_link_api), .open = link_open, .up = link_up, .rx = link_rx,
-    .down = link_down,
+    .down = link_down, .failed = link_failed,
 };
 
 /* ---- links: the test's side -------------------------------------------------------------- */

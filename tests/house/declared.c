@@ -9,7 +9,8 @@
 static void options(const char *page, const struct adit_opt *o, uint32_t stride)
 {
     for (; o && o->name; o = (const void *)((const char *)o + stride)) {
-        printf("%s option %s\n", page, o->name);
+        if (o->type != ADIT_OPT_LINE)   /* nobody writes it */
+            printf("%s option %s\n", page, o->name);
         if (o->type == ADIT_OPT_TABLE)
             options(page, o->table, stride);
     }

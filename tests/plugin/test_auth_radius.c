@@ -648,7 +648,7 @@ START_TEST(silence)
     adit_request req = check_pap("anna");
     ck_assert(next(&q));
     fake_advance(20000);
-    verdict(req, ADIT_VERDICT_ERROR, ADIT_CAUSE_AUTH_UNAVAILABLE);
+    verdict(req, ADIT_VERDICT_ERROR, ADIT_CAUSE_RADIUS_SILENT);
     ck_assert_uint_eq(fake_counter(self, "logins-unanswered"), 1);
     ck_assert_uint_eq(fake_event_count("radius.unanswered"), 1);
     reply(&q, to(&q, RAD_ACCESS_ACCEPT));

@@ -186,7 +186,7 @@ START_TEST(a_plain_link_comes_up)
     world_run(w, 20000);
     ck_assert_uint_eq(w->b.cause, ADIT_CAUSE_ADMIN);
     ck_assert_uint_eq(w->a.cause, ADIT_CAUSE_PEER_HANGUP);
-    ck_assert_str_eq(w->a.text, "An operator ended the connection.");
+    ck_assert_str_eq(w->a.text, "ADIT-ADMIN: An operator ended the connection.");
     ck_assert_str_eq(w->a.log, "lcp auth ip+ ip- down ");
     world_free(w);
 }

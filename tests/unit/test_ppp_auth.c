@@ -612,7 +612,7 @@ START_TEST(mschapv2_retry_up_to_three_tries)
     challenge_of(last(&w), c);
     ck_assert(respond(&w, id, c, "anna", "wrong", 0));
     ck_assert(failure_says(last(&w), "E=691 R=1 C="));
-    ck_assert(failure_says(last(&w), " V=3 M=Access denied"));
+    ck_assert(failure_says(last(&w), " V=3 M=ADIT-AUTH-FAILED: The user name or the password is wrong."));
     next_challenge(last(&w), c);
     size_t sent = w.logged;
     ck_assert(respond(&w, id, w.srv.last_challenge, "anna", "wrong", 0));   /* a duplicate */
@@ -1133,7 +1133,7 @@ START_TEST(golden_packets)
     respond(&w, 0x22, c, "anna", "trustno1", 0);
     ck_assert_uint_eq(last(&w)->data[0], 4);
     ck_assert_int_eq(memcmp(last(&w)->data + 4, "E=649 R=0 C=22222222222222222222222222222222 "
-                            "V=3 M=No permission to dial in", last(&w)->len - 4), 0);
+                            "V=3 M=ADIT-NO-PERMISSION: The account has no permission to dial in.", last(&w)->len - 4), 0);
     world_fini(&w);
 
     world_init(&w, NULL, NULL);                             /* RFC 2759 section 9.2, as we answer it */

@@ -226,7 +226,7 @@ static const struct refusal {
     { "the policy denies, and why", hours, ADIT_CAUSE_HOURS, "check decide" },
     { "the policy engine fails", engine, ADIT_CAUSE_AUTH_UNAVAILABLE, "check decide" },
     { "the policy engine never answers", p_mute, ADIT_CAUSE_AUTH_UNAVAILABLE, "check decide cancel" },
-    { "the profile excludes the method", method, ADIT_CAUSE_METHOD_REFUSED, "check decide" },
+    { "the profile permits no method that is offered", method, ADIT_CAUSE_CONFLICT, "check decide" },
     { "profile and tunnel have no encryption in common", nothing, ADIT_CAUSE_CONFLICT, "check decide" },
     { "encryption without keys", keyless, ADIT_CAUSE_ENCRYPTION, "check decide" },
     { "the profile's filter is not there", no_filter, ADIT_CAUSE_CONFLICT, "check decide" },
@@ -1030,10 +1030,11 @@ START_TEST(A7_invented_names_and_sources_are_forgotten)
         ses_lock_failed(&s, ADIT_CAUSE_UNKNOWN_USER);
     }
     uint32_t cause;
+    const char *setting;
     s.peer.ip[15] = 99;
-    ck_assert_ptr_nonnull(ses_lock_call(&s.peer, &cause));
+    ck_assert_ptr_nonnull(ses_lock_call(&s.peer, &cause, &setting));
     s.peer.ip[7] = 3;
-    ck_assert_ptr_null(ses_lock_call(&s.peer, &cause));
+    ck_assert_ptr_null(ses_lock_call(&s.peer, &cause, &setting));
     ck_assert_int_eq(rig_conf(PLAIN), 0);
     ck_assert_uint_eq(lockouts(), 0);
     rig_close();

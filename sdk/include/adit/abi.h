@@ -23,6 +23,7 @@
  *
  * Changes, newest first:
  *  1.1  config->read(): a plugin's file on a thread.
+ *       ADIT_OPT_LINE, place of accounts and policies, link->failed(): diagnosis.
  *       accounting->drain(): what is said last when the daemon stops; refused().
  *       host->security: a security layer delivers what it opened. ADIT_PROTO_ESP.
  *  1.0  first.
@@ -200,6 +201,8 @@ struct adit_counter {
 #define ADIT_OPT_FILE   11      /* const char *, absolute; relative ones are beside the file that names them */
 #define ADIT_OPT_TABLE  12      /* a struct described by `table`, in place */
 #define ADIT_OPT_SIZE   13      /* uint64_t, bytes: "64k" "10M" "1G" */
+#define ADIT_OPT_LINE   14      /* since 1.1: uint32_t, the line where the mapping stands that this
+                                 * row is of; not an option: nobody writes it */
 
 #define ADIT_OPT_REQUIRED 0x01u /* must be given */
 #define ADIT_OPT_SECRET   0x02u /* never shown or logged */

@@ -93,7 +93,8 @@ struct adit_attrs;              /* opaque */
     X( 62, STARTED,         U64,   "started",         "Seconds since 1970 when the session came up.") \
     X( 63, STATE,           BYTES, "state",           "RADIUS State, for authentication once more.") \
     X( 64, REAUTHENTICATE,  BOOL,  "reauthenticate",  "At its timeout the session is authenticated once more.") \
-    X( 65, REASON,          STR,   "reason",          "Why it ended or was refused, in a sentence.")
+    X( 65, REASON,          STR,   "reason",          "Why it ended or was refused, in a sentence.") \
+    X( 66, AT,              U64,   "at",              "Seconds since 1970 of which a policy is asked; absent: now.")
 
 enum adit_attr {
 #define ADIT_X(number, NAME, type, name, text) ADIT_ATTR_##NAME = number,

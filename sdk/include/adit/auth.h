@@ -81,6 +81,8 @@ struct adit_auth_answer {
     const uint8_t *state;       /* CHALLENGE: given back with the next query */
     uint64_t wait_ms;           /* since 1.1; CHALLENGE: how long the peer may take, for instance
                                  * to type something; 0: as long as usual */
+    const char *place;          /* since 1.1; ACCEPT, REJECT: where the operator finds the account,
+                                 * "FILE:LINE"; NULL: not in a file. No peer is told. */
 };
 
 /* What is known of a user's secret. */

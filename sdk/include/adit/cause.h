@@ -6,6 +6,8 @@
 #ifndef ADIT_CAUSE_H
 #define ADIT_CAUSE_H
 
+#include <stdint.h>
+
 #define ADIT_CAUSE_MAP(X)                                                                                            \
     X(  0, NONE,             "ADIT-NONE",             0,   0, "Nothing went wrong.")                                  \
     X(  1, PEER_HANGUP,      "ADIT-PEER-HANGUP",      629, 0, "The peer ended the connection.")                       \
@@ -53,12 +55,53 @@
     X( 43, LEASE_LOST,       "ADIT-LEASE-LOST",       829, 0, "The lease of the address ended.")                      \
     X( 44, DHCP_SILENT,      "ADIT-DHCP-SILENT",      633, 0, "No DHCP server answered.")                             \
     X( 45, LOCKED_OUT,       "ADIT-LOCKED-OUT",       691, 647, "Too many failures: the account or the address is locked out for a while.") \
-    X( 46, CRASH,            "ADIT-CRASH",            829, 0, "The server itself ended without warning.")
+    X( 46, CRASH,            "ADIT-CRASH",            829, 0, "The server itself ended without warning.")               \
+    /* since 1.1 */                                                                                                   \
+    X( 47, NOT_RUNNING,      "ADIT-NOT-RUNNING",      711, 0, "The daemon does not run.")                             \
+    X( 48, NOT_SERVING,      "ADIT-NOT-SERVING",      800, 0, "The daemon runs, and no tunnel serves.")               \
+    X( 49, RADIUS_SILENT,    "ADIT-RADIUS-SILENT",    930, 0, "No RADIUS server answered.")                           \
+    X( 50, NO_ROUTE,         "ADIT-NO-ROUTE",         0,   0, "Packets come from networks that the session has no route to.") \
+    X( 51, ROUTER_AS_CLIENT, "ADIT-ROUTER-AS-CLIENT", 0,   0, "A router is served as a single client: its account has no networks.") \
+    X( 52, FILTERED,         "ADIT-FILTERED",         0,   0, "A packet filter drops packets of the session.")        \
+    X( 53, IPSEC_AUTH,       "ADIT-IPSEC-AUTH",       789, 0, "The peer did not prove itself to IPsec.")              \
+    X( 54, IPSEC_PROPOSAL,   "ADIT-IPSEC-PROPOSAL",   788, 0, "IPsec found no algorithms that both ends permit.")     \
+    X( 55, IPSEC_TIMEOUT,    "ADIT-IPSEC-TIMEOUT",    792, 0, "The peer did not finish the negotiation of IPsec.")    \
+    X( 56, NO_SECRET,        "ADIT-NO-SECRET",        691, 691, "What is stored of the password cannot answer the method.")
 
 enum adit_cause {
 #define ADIT_X(number, NAME, code, ras, mschap, text) ADIT_CAUSE_##NAME = number,
     ADIT_CAUSE_MAP(ADIT_X)
 #undef ADIT_X
 };
+
+/* since 1.1: code and sentence of a cause. */
+static inline const char *adit_cause_code(uint32_t cause)
+{
+    switch (cause) {
+#define ADIT_X(number, NAME, code, ras, mschap, text) case number: return code;
+    ADIT_CAUSE_MAP(ADIT_X)
+#undef ADIT_X
+    default: return "ADIT-INTERNAL";
+    }
+}
+
+/* A cause as the other end may know it: whether it was the name or the password is told
+ * to nobody. */
+static inline uint32_t adit_cause_shown(uint32_t cause)
+{
+    return cause == ADIT_CAUSE_UNKNOWN_USER || cause == ADIT_CAUSE_NO_SECRET
+               ? (uint32_t)ADIT_CAUSE_AUTH_FAILED : cause;
+}
+
+/* "CODE: sentence", as the other end may hear it. */
+static inline const char *adit_cause_told(uint32_t cause)
+{
+    switch (adit_cause_shown(cause)) {
+#define ADIT_X(number, NAME, code, ras, mschap, text) case number: return code ": " text;
+    ADIT_CAUSE_MAP(ADIT_X)
+#undef ADIT_X
+    default: return "";
+    }
+}
 
 #endif

@@ -317,6 +317,11 @@ struct adit_link_api {
     void (*rx)(struct adit_link *l, struct adit_frame **v, uint32_t n);
     /* The call ended; text may be NULL. hangup() does not come any more. */
     void (*down)(struct adit_link *l, uint32_t cause, const char *text);
+    /* since 1.1: a peer failed before there was a call to open: it is listed among the
+     * attempts that failed. Of security layers, too. A stranger can cause any number:
+     * those that look like the last one are counted with it, and there is a limit. */
+    void (*failed)(struct adit_self *self, const struct adit_link_info *info, uint32_t cause,
+                   const char *text);
 };
 
 /* ---- requests, reports ------------------------------------------------------ */

@@ -14,7 +14,11 @@ struct adit_policy_answer {
     uint32_t reserved;
     const char *policy;         /* which one decided; NULL: none matched */
     const char *why;            /* a sentence */
-    const struct adit_attrs *profile;   /* put over what the authenticator said; NULL: none */
+    const struct adit_attrs *profile;   /* put over what the authenticator said; NULL: none.
+                                 * Since 1.1 also where it denies: the host looks whether its
+                                 * own settings could ever meet it, and names both */
+    const char *place;          /* since 1.1: "FILE:LINE" of the policy, where it stands in a file
+                                 * of the plugin's; NULL: in the daemon's configuration */
 };
 
 struct adit_policy {
