@@ -1,5 +1,6 @@
 /* ask.c - the control socket, from the asking side. */
 #include "adit.h"
+#include <adit/cause.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -28,8 +29,9 @@ static FILE *open_socket(bool quiet)
         else if (e == EACCES)
             complain("%s: permission denied; run adit as root, or set daemon.control-access", path);
         else if (e == ENOENT || e == ECONNREFUSED)
-            complain("%s: no daemon answers there; is aditd running? (--socket or $ADIT_SOCKET "
-                     "chooses another one)", path);
+            complain("%s: no daemon answers there (%s); start it: systemctl start adit, or aditd; "
+                     "--socket or $ADIT_SOCKET chooses another one", path,
+                     adit_cause_code(ADIT_CAUSE_NOT_RUNNING));
         else
             complain("%s: %s", path, strerror(e));
         if (fd >= 0)

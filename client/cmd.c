@@ -30,6 +30,7 @@ int cmd_status(int argc, char **argv)
     };
     static const struct column rows[] = {
         { "State", "state", SHOW_TEXT },     { "Why", "why", SHOW_TEXT },
+        { "Not serving", "not_serving", SHOW_TEXT },
         { "Version", "version", SHOW_TEXT }, { "Process", "pid", SHOW_NUMBER },
         { "Up for", "uptime_ms", SHOW_MS },  { "Configuration", "config", SHOW_TEXT },
         { "Interface", "interface", SHOW_TEXT }, { "Sessions", "sessions", SHOW_NUMBER },

@@ -148,6 +148,19 @@ static void policies(const json_t *engines)
     }
 }
 
+static void negotiation(const json_t *lines)
+{
+    size_t i;
+    json_t *o;
+    if (json_array_size(lines))
+        puts("\nWhat was said (<- by the peer, -> by us):");
+    json_array_foreach (lines, i, o) {
+        char *text = show_clean(str(o, "text"));
+        printf("  %s %s\n", str(o, "when"), text ? text : "");
+        free(text);
+    }
+}
+
 static int attempt_take(json_t *o)
 {
     printf("Attempt %lld (%s) failed.\n", number(o, "id"), str(o, "session"));
@@ -156,6 +169,7 @@ static int attempt_take(json_t *o)
     putchar('\n');
     cause(o);
     policies(json_object_get(o, "policies"));
+    negotiation(json_object_get(o, "negotiation"));
     json_decref(o);
     return 0;
 }

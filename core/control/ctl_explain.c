@@ -1,11 +1,12 @@
 /* ctl_explain.c - attempts that failed, and why; sessions that lose packets.
  *
  * Knows:  what of an attempt is told, in which shape.
- * Leaves: what was kept to session and diagnose, conditions to the policies' engines.
+ * Leaves: what was kept to session and to diagnose/trace, conditions to the policies' engines.
  */
 #include "control/ctl_int.h"
 
 #include "diagnose/cause.h"
+#include "diagnose/trace.h"
 #include "plugin/plug.h"
 #include "session/ses.h"
 
@@ -86,6 +87,21 @@ static json_t *groups(const struct adit_attrs *a)
     return list;
 }
 
+static void one_line(void *u, uint64_t wall_ms, const char *text)
+{
+    json_array_append_new(u, json_pack("{s:o, s:o}", "when", when(wall_ms), "text", text_of(text)));
+}
+
+/* What was said. Who never got a session has the last lines of its address. */
+static json_t *negotiation(const struct ses_failure *f)
+{
+    char peer[ADDR_TEXT];
+    json_t *list = json_array();
+    if (!trace_kept(f->id, one_line, list) && f->rung < SES_RUNG_CALL)
+        trace_kept(addr_text_host(&f->peer, peer), one_line, list);
+    return list;
+}
+
 static json_t *attempt_json(const struct ses_failure *f)
 {
     json_t *o = failure_json(f);
@@ -98,6 +114,7 @@ static json_t *attempt_json(const struct ses_failure *f)
     set_fault(o, "against", "against_where", "against_written", &f->against);
     set(o, "mschap", num(cause_mschap(f->cause)));
     set(o, "policies", policies_then(f));
+    set(o, "negotiation", negotiation(f));
     return o;
 }
 

@@ -27,6 +27,17 @@ static uint64_t started;
 
 /* ---- status ---------------------------------------------------------------------- */
 
+/* A cause that hinders everybody, in one line: nobody's attempt will tell of it. */
+static json_t *hindrance(uint32_t cause, const char *tunnel)
+{
+    char setting[128], place[256];
+    const struct cause_names names = { .tunnel = tunnel };
+    cause_name(cause_setting(cause), &names, setting, sizeof setting);
+    conf_place_of(setting, place, sizeof place);
+    return json_sprintf("%s: %s %s (%s%s%s)", cause_code(cause), cause_text(cause), cause_remedy(cause),
+                        setting, *place ? ", " : "", place);
+}
+
 static json_t *tunnel_json(const struct ses_tunnel *t)
 {
     struct ses_tunnel_info i;
@@ -39,8 +50,20 @@ static json_t *tunnel_json(const struct ses_tunnel *t)
     set(o, "used", num(i.used));
     set(o, "connected", num(i.connected));
     set(o, "refused", num(i.refused));
-    set(o, "error", text_of(plug_last_error(i.inst)));
+    set(o, "error", i.ports ? text_of(plug_last_error(i.inst))
+                            : hindrance(ADIT_CAUSE_PROTOCOL_OFF, i.name));
     return o;
+}
+
+static bool serves(void)
+{
+    struct ses_tunnel_info i;
+    for (struct ses_tunnel *t = NULL; (t = ses_tunnel_next(t));) {
+        ses_tunnel_info(t, &i);
+        if (i.ports && plug_running(i.inst))
+            return true;
+    }
+    return false;
 }
 
 static void verb_status(struct ctl_call *c, json_t *args)
@@ -55,6 +78,8 @@ static void verb_status(struct ctl_call *c, json_t *args)
         json_array_append_new(tunnels, tunnel_json(s));
     set(o, "state", text_of(json_array_size(why) ? "degraded" : "running"));
     set(o, "why", why);
+    set(o, "serves", json_boolean(serves()));
+    set(o, "not_serving", serves() ? text_of("") : hindrance(ADIT_CAUSE_NOT_SERVING, NULL));
     set(o, "version", text_of(ADIT_VERSION));
     set(o, "pid", num((uint64_t)getpid()));
     set(o, "uptime_ms", num(loop_now() - started));

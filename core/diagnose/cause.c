@@ -73,10 +73,11 @@ static const struct { const char *setting, *remedy; } remedies[] = {
 [ADIT_CAUSE_NO_ROUTE]         = { "users[].routes", "Name the networks behind the client: 'adit user set NAME --route NETWORK', or routes of its policy's profile." },
 [ADIT_CAUSE_ROUTER_AS_CLIENT] = { "users[].routes", "If it is to be a router, give its account the networks behind it: 'adit user set NAME --route NETWORK'; else turn off routing at the client." },
 [ADIT_CAUSE_FILTERED]         = { "filters[]", "See what the filter drops: 'adit filters NAME'; permit it there, or name another filter in the profile or account." },
-[ADIT_CAUSE_IPSEC_AUTH]       = { "security", "Type the same pre-shared key into the client, or see ca, crl and peer-identities." },
-[ADIT_CAUSE_IPSEC_PROPOSAL]   = { "security", "Add what the client offers to proposals (phase 1) or esp (phase 2): the text names it." },
-[ADIT_CAUSE_IPSEC_TIMEOUT]    = { "security", "Let UDP 500 and 4500 through every firewall on the way; behind a translator Windows needs AssumeUDPEncapsulationContextOnSendRule." },
+[ADIT_CAUSE_IPSEC_AUTH]       = { "security[]", "Type the same pre-shared key into the client, or see ca, crl and peer-identities." },
+[ADIT_CAUSE_IPSEC_PROPOSAL]   = { "security[].proposals", "Add what the client offers to proposals (phase 1) or esp (phase 2): the text names it." },
+[ADIT_CAUSE_IPSEC_TIMEOUT]    = { "", "Let UDP 500 and 4500 through every firewall on the way; behind a translator Windows needs AssumeUDPEncapsulationContextOnSendRule." },
 [ADIT_CAUSE_NO_SECRET]        = { "users[]", "Set the password again ('adit user passwd NAME'; with CHAP: --clear), or choose MS-CHAPv2 in the client." },
+[ADIT_CAUSE_ESP_BLOCKED]      = { "", "Let IP protocol 50 (ESP) and UDP port 4500 through every firewall on the way." },
 };
 // clang-format on
 
@@ -110,6 +111,7 @@ static const char *entry_of(const char *list, size_t len, const struct cause_nam
     const struct { const char *list, *name; } lists[] = {
         { "tunnels", n->tunnel }, { "policies", n->policy }, { "users", n->account },
         { "pools", n->pool },     { "auth", n->auth },       { "filters", n->filter },
+        { "security", n->security },
     };
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         if (strlen(lists[i].list) == len && !memcmp(lists[i].list, list, len))

@@ -14,7 +14,7 @@
 
 /* Whose entries of the lists an attempt met; NULL: it met none. */
 struct cause_names {
-    const char *tunnel, *policy, *account, *pool, *auth, *filter;
+    const char *tunnel, *security, *policy, *account, *pool, *auth, *filter;
 };
 
 const char *cause_code(uint32_t cause);

@@ -190,9 +190,14 @@ bool path_refuses_clear(struct adit_port *port, const struct adit_addr *our,
     if (!(port->flags & ADIT_PATH_SECURE))
         return false;
     path_stats.rx_unsecured += n;
-    if (log_allow(&ev_unsecured, 10))
-        LOG_EVENT("path", &ev_unsecured, ADIT_KV_ADDR("peer", peer), ADIT_KV_ADDR("our", our),
-                  ADIT_KV_U("protocol", port->protocol));
+    if (!log_allow(&ev_unsecured, 10))
+        return true;
+    LOG_EVENT("path", &ev_unsecured, ADIT_KV_ADDR("peer", peer), ADIT_KV_ADDR("our", our),
+              ADIT_KV_U("protocol", port->protocol));
+    struct adit_link_info i = { .size = sizeof i, .role = ADIT_ROLE_ANSWER, .our = *our, .peer = *peer };
+    const struct adit_link_api *link = port->self ? port->self->host->link : NULL;
+    if (ADIT_HAS(link, failed))
+        link->failed(port->self, &i, ADIT_CAUSE_CLEAR_REFUSED, NULL);
     return true;
 }
 

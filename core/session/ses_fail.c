@@ -232,7 +232,9 @@ static void failed_early(struct adit_self *self, uint32_t rung, const struct adi
                          uint32_t cause, const char *text, const char *setting)
 {
     char peer[ADDR_TEXT];
-    const struct cause_names names = { .tunnel = self->name };
+    bool tunnel = self->kind == ADIT_KIND_TUNNEL;
+    const struct cause_names names = { .tunnel = tunnel ? self->name : NULL,
+                                       .security = tunnel ? NULL : self->name };
     struct ses_failure *f = add(self, rung, cause, text);
     struct adit_attrs *attrs = plug_attr_api.make();
     const struct adit_host *h = self->host;

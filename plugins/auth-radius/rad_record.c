@@ -69,6 +69,7 @@ static const uint8_t causes[] = {
     [ADIT_CAUSE_IPSEC_PROPOSAL]   = RAD_TERM_USER_ERROR,
     [ADIT_CAUSE_IPSEC_TIMEOUT]    = RAD_TERM_LOST_CARRIER,
     [ADIT_CAUSE_NO_SECRET]        = RAD_TERM_USER_ERROR,
+    [ADIT_CAUSE_ESP_BLOCKED]      = RAD_TERM_LOST_CARRIER,
 };
 
 uint32_t rad_record_cause(uint32_t cause)

@@ -89,6 +89,26 @@ void inst_say_line(struct inst *in, const struct adit_addr *peer, uint32_t how, 
         in->self->host->trace->line(in->self, peer, how, "IKE", line);
 }
 
+/* A peer called and will not get as far as a call: people look for it there. */
+static void tell_failed(struct inst *in, uint32_t cause, const struct adit_addr *peer, const char *text)
+{
+    struct adit_link_info i = { .size = sizeof i, .role = ADIT_ROLE_ANSWER, .peer = *peer };
+    if (ADIT_HAS(in->self->host->link, failed))
+        in->self->host->link->failed(in->self, &i, cause, text);
+}
+
+static uint32_t cause_of(enum ike_say what, bool established)
+{
+    switch (what) {
+    case IKE_SAY_WRONG_KEY:
+    case IKE_SAY_AUTH_FAILED: return ADIT_CAUSE_IPSEC_AUTH;
+    case IKE_SAY_NO_PROPOSAL: return ADIT_CAUSE_IPSEC_PROPOSAL;
+    case IKE_SAY_REFUSED:     return ADIT_CAUSE_PROTOCOL_ERROR;
+    case IKE_SAY_TIMEOUT:     return established ? ADIT_CAUSE_NONE : ADIT_CAUSE_IPSEC_TIMEOUT;
+    default:                  return ADIT_CAUSE_NONE;
+    }
+}
+
 void inst_say(struct inst *in, enum ike_say what, const struct ike_sa *sa,
               const struct adit_addr *peer, const char *text)
 {
@@ -104,6 +124,9 @@ void inst_say(struct inst *in, enum ike_say what, const struct ike_sa *sa,
         ike_sa_view(sa, &v);
     snprintf(line, sizeof line, "%s%s%s", k->event->sentence, text ? " " : "", text ? text : "");
     inst_say_line(in, peer, ADIT_TRACE_NOTE, line);
+    uint32_t cause = v.initiator ? (uint32_t)ADIT_CAUSE_NONE : cause_of(what, v.established);
+    if (cause != ADIT_CAUSE_NONE)
+        tell_failed(in, cause, peer, text);
     if (k->per_minute && !v.established && !self->host->log->allow(self, k->event, k->per_minute))
         return;
     kv[n++] = (struct adit_kv)ADIT_KV_ADDR("peer", peer);
@@ -137,6 +160,7 @@ void inst_say_silent(struct inst *in, const struct sad_assoc *a)
 {
     struct sad_assoc_view v;
     sad_assoc_view(a, &v);
+    tell_failed(in, ADIT_CAUSE_ESP_BLOCKED, &v.who->peer, NULL);
     if (in->self->host->log->allow(in->self, &ev_silent, 6))
         adit_event(in->self, &ev_silent, ADIT_KV_ADDR("peer", &v.who->peer),
                    ADIT_KV_S("identity", v.who->identity),

@@ -75,9 +75,9 @@ static void send_cdn(struct l2tp_tunnel *t, uint16_t peer_id, uint16_t our_id,
     struct l2tp_msg m = l2tp_msg_of(L2TP_CDN);
     uint8_t cause[5];
     struct wr w = wr_of(cause, sizeof cause);
-    const char *text = end->text ? end->text : "";
-    struct l2tp_bytes b = { (const uint8_t *)text, (uint16_t)strlen(text) };
-    l2tp_set(&m, RESULT, result, ((struct l2tp_result){ end->result, end->error, b }));
+    char text[L2TP_END_TEXT];
+    l2tp_set(&m, RESULT, result,
+             ((struct l2tp_result){ end->result, end->error, l2tp_end_text(end, text) }));
     l2tp_set(&m, SESSION_ID, session_id, our_id);
     if (ppp && ppp->code) {
         wr_u16(&w, ppp->code);

@@ -152,12 +152,17 @@ void inst_event_refused(struct inst *in, const struct adit_path *path, const str
 {
     char line[160];
     snprintf(line, sizeof line, "a tunnel request is refused: %.120s",
-             end->text ? end->text : inst_cause_text(end->cause));
+             end->text ? end->text : adit_cause_told(end->cause));
     inst_trace(in, path, ADIT_TRACE_NOTE, line);
     if (in->self->host->log->allow(in->self, &ev_refused, 60))
         adit_event(in->self, &ev_refused, ADIT_KV_ADDR("peer", &path->peer),
                    ADIT_KV_U("result", end->result), ADIT_KV_U("error", end->error),
                    ADIT_KV_S("reason", end->text ? end->text : ""));
+    struct adit_link_info i = { .size = sizeof i, .role = ADIT_ROLE_ANSWER, .our = path->our,
+                                .peer = path->peer, .security = path->security };
+    if (end->cause != ADIT_CAUSE_SHUTDOWN && end->cause != ADIT_CAUSE_NONE &&
+        ADIT_HAS(in->self->host->link, failed))
+        in->self->host->link->failed(in->self, &i, end->cause, end->text);
 }
 
 void inst_event_moved(struct inst_tunnel *t, const struct adit_path *from)

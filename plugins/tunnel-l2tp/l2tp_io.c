@@ -40,15 +40,15 @@ static void reply_stop(struct inst *in, struct adit_path *path, uint16_t peer_id
 {
     uint8_t buf[ADIT_ROOM + L2TP_HDR_LEN + 256 + ADIT_ROOM], body[256];
     struct l2tp_msg m = l2tp_msg_of(L2TP_StopCCN);
-    const char *text = end->text ? end->text : "";
-    struct l2tp_bytes b = { (const uint8_t *)text, (uint16_t)strlen(text) };
+    char text[L2TP_END_TEXT];
     uint16_t id = 0;
     if (!reply_allowed(in))
         return;
     while (!id)
         in->env.crypto->random(&id, sizeof id);
     l2tp_set(&m, TUNNEL_ID, tunnel_id, id);
-    l2tp_set(&m, RESULT, result, ((struct l2tp_result){ end->result, end->error, b }));
+    l2tp_set(&m, RESULT, result,
+             ((struct l2tp_result){ end->result, end->error, l2tp_end_text(end, text) }));
     size_t len = l2tp_msg_build(&m, body, sizeof body, NULL);
     if (!len)
         return;

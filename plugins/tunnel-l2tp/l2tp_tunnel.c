@@ -9,6 +9,8 @@
 
 #include "l2tp_call.h"
 
+#include <stdio.h>
+
 #define QUEUE_MAX 1024u         /* control messages that may wait for one peer */
 
 // clang-format off
@@ -135,13 +137,21 @@ static void send_start(struct l2tp_tunnel *t, uint16_t type)
     send(t, 0, &m, false);
 }
 
+struct l2tp_bytes l2tp_end_text(const struct l2tp_end *end, char out[L2TP_END_TEXT])
+{
+    const char *text = end->text ? end->text : "", *code = adit_cause_code(adit_cause_shown(end->cause));
+    bool bare = !end->cause || !*text || !strncmp(text, code, strlen(code));
+    snprintf(out, L2TP_END_TEXT, "%s%s%s", bare ? "" : code, bare ? "" : ": ", text);
+    return bytes_of(out);
+}
+
 static void send_stop(struct l2tp_tunnel *t)
 {
     struct l2tp_msg m = l2tp_msg_of(L2TP_StopCCN);
-    const char *text = t->end.text ? t->end.text : "";
+    char text[L2TP_END_TEXT];
     l2tp_set(&m, TUNNEL_ID, tunnel_id, t->our_id);
     l2tp_set(&m, RESULT, result,
-             ((struct l2tp_result){ t->end.result, t->end.error, bytes_of(text) }));
+             ((struct l2tp_result){ t->end.result, t->end.error, l2tp_end_text(&t->end, text) }));
     l2tp_rel_purge(&t->rel);
     l2tp_rel_hurry(&t->rel);
     send(t, 0, &m, false);

@@ -65,6 +65,9 @@ struct l2tp_end {
     uint32_t cause;             /* ADIT_CAUSE_* */
     const char *text;           /* for the peer and the log; NULL: none */
 };
+#define L2TP_END_TEXT 160
+/* Its text with the cause's code before it, as the peer is told. */
+struct l2tp_bytes l2tp_end_text(const struct l2tp_end *end, char out[L2TP_END_TEXT]);
 
 struct l2tp_tunnel {
     const struct l2tp_env *env;

@@ -288,7 +288,7 @@ static void do_gone(void *u, uint32_t cause, const char *text)
     struct pptp_line *l = c->line;
 
     if (text || !c->was_up)
-        tell_trouble(c, text ? text : cause_code(cause));
+        tell_trouble(c, text ? text : adit_cause_code(cause));
     if (c->was_up ? c->told : allow(p, ev))
         adit_event(p->self, ev, ADIT_KV_ADDR("peer", &c->peer),
                    ADIT_KV_S("cause", adit_cause_code(cause)), ADIT_KV_S("text", text));

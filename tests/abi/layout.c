@@ -40,6 +40,10 @@ _Static_assert(ADIT_OPT_BOOL == 1 && ADIT_OPT_U32 == 2 && ADIT_OPT_U64 == 3 && A
                ADIT_OPT_STR == 5 && ADIT_OPT_ADDR == 6 && ADIT_OPT_PREFIX == 7 &&
                ADIT_OPT_RANGE == 8 && ADIT_OPT_ENUM == 9 && ADIT_OPT_FLAGS == 10 &&
                ADIT_OPT_FILE == 11 && ADIT_OPT_TABLE == 12 && ADIT_OPT_SIZE == 13, "options");
+#if ADIT_ABI_MINOR > 0
+_Static_assert(ADIT_OPT_LINE == 14 && ADIT_CAUSE_NOT_RUNNING == 47 && ADIT_CAUSE_NO_SECRET == 56,
+               "options and causes of 1.1");
+#endif
 _Static_assert(ADIT_OPT_REQUIRED == 1 && ADIT_OPT_SECRET == 2 && ADIT_OPT_RELOAD == 4 &&
                ADIT_OPT_ARRAY == 8, "flags of options");
 _Static_assert(ADIT_LOG_ERROR == 1 && ADIT_LOG_DEBUG == 5, "levels");

@@ -90,11 +90,29 @@ static struct adit_addr at(const char *text)
     return a;
 }
 
+/* What is told of peers that fail before there is a call. */
+static struct { uint32_t count, cause; struct adit_addr peer; } told;
+
+static void tell_failed(struct adit_self *self, const struct adit_link_info *i, uint32_t cause,
+                        const char *text)
+{
+    (void)self;
+    (void)text;
+    told.count++;
+    told.cause = cause;
+    told.peer = i->peer;
+}
+
+static const struct adit_link_api link_api = { .size = sizeof link_api, .failed = tell_failed };
+static const struct adit_host host = { .size = sizeof host, .link = &link_api };
+static struct adit_self tunnel = { .size = sizeof tunnel, .name = "t", .host = &host }, *binds;
+
 static void up(struct end *e, const char *where, uint32_t flags)
 {
     struct adit_addr a = at(where);
     memset(e, 0, sizeof *e);
-    ck_assert_int_eq(P->bind(NULL, ADIT_PROTO_UDP, &a, flags, &ops, e, &e->port), 0);
+    memset(&told, 0, sizeof told);
+    ck_assert_int_eq(P->bind(binds, ADIT_PROTO_UDP, &a, flags, &ops, e, &e->port), 0);
 }
 
 /* The port was chosen by the kernel: a path to it needs its number. */
@@ -311,7 +329,9 @@ END_TEST
 START_TEST(clear_is_refused_where_security_is_demanded)
 {
     struct end a;
+    binds = &tunnel;
     up(&a, "127.0.0.1:0", ADIT_PATH_SECURE);
+    binds = NULL;
     struct adit_addr to = where_is(&a, "127.0.0.1", NULL);
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
     for (int i = 0; i < 5; i++)
@@ -322,6 +342,9 @@ START_TEST(clear_is_refused_where_security_is_demanded)
     }
     ck_assert_uint_eq(a.frames, 0);
     ck_assert_uint_eq(path_stat()->rx_unsecured, 5);
+    ck_assert_uint_ge(told.count, 1);
+    ck_assert_uint_eq(told.cause, ADIT_CAUSE_CLEAR_REFUSED);
+    ck_assert(adit_same_host(&told.peer, &to));
     struct adit_path *p;
     to.port = 9;
     ck_assert_int_eq(P->open(a.port, &to, &p), ADIT_EDENIED);
