@@ -40,6 +40,7 @@ static const struct command {
     { "capture", cmd_capture, "decrypted frames into a pcapng file, for Wireshark" },
     { "reload", cmd_reload, "read the configuration again; sessions stay" },
     { "stop", cmd_stop, "end all sessions and the daemon" },
+    { "doctor", cmd_doctor, "what is wrong with this host, before and while it serves" },
     { "setup", cmd_setup, "write a configuration: a wizard, or from options" },
     { "help", cmd_help, "this text" },
     { "version", cmd_version, "the version" },

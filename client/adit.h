@@ -30,6 +30,7 @@ int cmd_pools(int argc, char **argv);
 int cmd_plugins(int argc, char **argv);
 int cmd_history(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 int cmd_ipsec(int argc, char **argv);
 int cmd_radius(int argc, char **argv);
 int cmd_log(int argc, char **argv);
@@ -41,6 +42,9 @@ int cmd_setup(int argc, char **argv);
 
 /* Calls a verb; takes args (may be NULL). NULL after the error was printed. */
 json_t *ask_take(const char *verb, json_t *args);
+/* The same without arguments and without a word: NULL, and `why` (of `size` bytes, 0: none)
+ * says it. A daemon that hangs is not waited for. */
+json_t *ask_quiet(const char *verb, char *why, size_t size);
 /* The configuration of the daemon on the socket, to be freed; NULL: none answers. */
 char *ask_config(void);
 /* Calls a verb that follows: each line is given to `line` until it is false. */

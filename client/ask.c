@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -114,19 +115,37 @@ int ask_follow_take(const char *verb, json_t *args, bool (*line)(json_t *o))
     return 0;
 }
 
-char *ask_config(void)
+/* Whoever asks without a word does not wait for a daemon that hangs. */
+#define QUIET_S 2
+
+json_t *ask_quiet(const char *verb, char *why, size_t size)
 {
-    char *config = NULL;
+    const struct timeval limit = { QUIET_S, 0 };
+    json_t *result = NULL, *o = NULL;
     FILE *f = open_socket(true);
+    if (!f && size)
+        snprintf(why, size, errno == EACCES ? "%.150s: permission denied" : "no daemon answers on %.150s", adit_options.socket);
     if (!f)
         return NULL;
-    if (send_take(f, "status", NULL)) {
+    setsockopt(fileno(f), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    setsockopt(fileno(f), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    if (send_take(f, verb, NULL)) {
         fseek(f, 0, SEEK_CUR);
-        json_t *o = read_line(f);
-        const char *name = json_string_value(json_object_get(json_object_get(o, "result"), "config"));
-        config = name ? strdup(name) : NULL;
-        json_decref(o);
+        o = read_line(f);
+        result = json_is_true(json_object_get(o, "ok")) ? json_incref(json_object_get(o, "result")) : NULL;
     }
+    if (!result && size)
+        snprintf(why, size, "the daemon on %.150s does not answer within %u s", adit_options.socket, QUIET_S);
+    json_decref(o);
     fclose(f);
+    return result;
+}
+
+char *ask_config(void)
+{
+    json_t *o = ask_quiet("status", NULL, 0);
+    const char *name = json_string_value(json_object_get(o, "config"));
+    char *config = name ? strdup(name) : NULL;
+    json_decref(o);
     return config;
 }

@@ -29,7 +29,7 @@ plugin    base log config crypto loop
 ppp       base crypto
 path      base log loop plugin crypto
 datapath  base log loop path
-diagnose  base loop
+diagnose  base loop config
 privilege log
 session   base log loop config plugin ppp datapath crypto diagnose
 control   base log loop config plugin datapath diagnose session

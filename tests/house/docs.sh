@@ -18,6 +18,9 @@ done
 missing=$(sed -nE 's/^ADIT_EVENT\([a-z0-9_]+, "([^"]+)".*/\1/p' "$top"/core/*/*.c | sort -u | while read -r e; do
     grep -qF -- "$e" "$top/man/aditd.8" || echo "$e"; done)
 t "aditd.8 describes the events of the core" "$missing"
+missing=$(sed -nE 's/^ +\{ "([a-z-]+)", +"[^"]*", doctor_check_.*/\1/p' "$top/core/diagnose/doctor.c" | sort | while read -r c; do
+    grep -qxF -- ".It Cm $c" "$top/man/adit-doctor.8" || echo "$c"; done)
+t "adit-doctor.8 describes each check" "$missing"
 if command -v mandoc >/dev/null; then
     t "mandoc finds no error in any page" "$(for p in "$top"/man/*.[1-9]; do mandoc -Tlint -Werror "$p" 2>&1; done)"
 else
