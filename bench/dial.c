@@ -2,8 +2,8 @@
  *
  *     adit-bench-dial --plugins DIR --tunnel l2tp --to 192.0.2.1 --user u --password p
  *
- * Knows:  putting the product's own rooms together in the dialling role, as little as
- *         measuring and testing need.
+ * Knows:  the product's own rooms in the dialling role, as little as measuring and
+ *         testing need: one tunnel, one session, one interface.
  * Leaves: phone books, routes and name servers to the dialler proper.
  *
  * Prints "up ADDRESS INTERFACE MTU" when packets may pass; SIGTERM hangs up.
@@ -24,158 +24,56 @@
 #include "loop/loop.h"
 #include "path/path.h"
 #include "plugin/plug.h"
-#include "ppp/ppp.h"
+#include "session/ses.h"
 
 static struct {
     const char *plugins, *tunnel, *user, *password, *state;
     const char *psk, *certs, *ike, *esp;        /* L2TP through IPsec */
     const char *eap_certs, *eap_name;           /* EAP-TLS */
     uint32_t methods;
-    struct adit_addr to, local;
+    struct adit_addr to;
     uint32_t mtu, encryption, offload;
+    bool everything;
 } opt = { .tunnel = "l2tp", .mtu = 1400, .encryption = ADIT_ENC_NONE, .offload = 1,
           .methods = ADIT_AUTH_MSCHAPV2 | ADIT_AUTH_PAP | ADIT_AUTH_CHAP, .state = "/tmp" };
 
 static struct plug_inst *inst, *security;
-static const struct adit_tunnel *vt;
-static void *call;
-static struct ppp *ppp;
-static struct loop_timer *ppp_timer;
-static struct dp_port *port;
+static struct ses_tunnel *tunnel;
+static struct ses *session;
+static struct dp_iface *iface;
 static int status = EXIT_FAILURE;
 static SSL_CTX *tls;
-static char link_[1];           /* the one link: only its address counts */
 
-/* ---- PPP ----------------------------------------------------------------------- */
+/* ---- the session's news ------------------------------------------------------------ */
 
-static uint64_t on_now(void *u) { (void)u; return loop_now(); }
-static void on_random(void *u, void *out, uint32_t len) { (void)u; crypto_random(out, len); }
-static void on_tick(void *u) { (void)u; ppp_tick(ppp); }
-
-static void on_timer(void *u, uint64_t ms)
+static void on_up(void *u, const struct ses_dialled *d)
 {
-    (void)u;
-    if (ms == UINT64_MAX)
-        loop_timer_stop(ppp_timer);
-    else
-        loop_timer_set(ppp_timer, ms);
-}
-
-static void on_tx_link(void *u, struct adit_frame **v, uint32_t n)
-{
-    (void)u;
-    if (call)
-        vt->tx(call, v, n);
-}
-
-static void on_rx_data(void *u, uint16_t proto, struct adit_frame **v, uint32_t n)
-{
-    (void)u;
-    if (port)
-        dp_rx(port, proto, v, n);
-}
-
-static void dp_out(void *u, uint16_t proto, struct adit_frame **v, uint32_t n)
-{
-    (void)u;
-    ppp_tx(ppp, proto, v, n);
-}
-
-static void net_up(void)
-{
-    static const struct dp_ops ops = { dp_out };
-    struct ppp_info info;
     char text[ADDR_TEXT];
-    ppp_info(ppp, &info);
-    uint32_t mtu = info.peer_mru && info.peer_mru < opt.mtu ? info.peer_mru : opt.mtu;
-    struct dp_cfg cfg = { .tun = "vpn%d", .mtu = mtu, .address = info.our, .state_dir = opt.state,
-                          .offload = opt.offload };
-    cfg.address.prefix = 32;
-    if (dp_open(&cfg)) {
-        loop_stop();
-        return;
-    }
-    /* everything that the server sends may come from anywhere */
-    struct adit_addr every[] = { { .family = ADIT_AF_IPV4, .prefix = 1 },
-                                 { .family = ADIT_AF_IPV4, .prefix = 1, .ip = { 128 } } };
-    struct adit_addr server = info.peer;
-    server.prefix = 32;
-    struct dp_attach at = { .address = server, .routes = every,
-                            .route_count = opt.local.family ? 2 : 0, .mtu = mtu, .who = "bench" };
-    if (dp_attach(&at, &ops, NULL, &port)) {
-        loop_stop();
-        return;
-    }
-    printf("up %s %s %u\n", addr_text_host(&info.our, text), dp_tun_name(), mtu);
-    for (int i = 0; i < 2; i++)
-        if (info.dns[i].family)
-            printf("dns %s\n", addr_text_host(&info.dns[i], text));
+    (void)u;
+    (void)dp_iface_addr(iface, &d->our, &d->peer, true);
+    for (int i = 0; i < 2 && opt.everything; i++)
+        (void)dp_iface_route(iface, &(struct adit_addr){ .family = ADIT_AF_IPV4, .prefix = 1,
+                                                         .ip = { i ? 128 : 0 } }, 0, true);
+    printf("up %s %s %u\n", addr_text_host(&d->our, text), dp_iface_name(iface), d->mtu);
+    for (int i = 0; i < SES_DNS && d->dns[i].family; i++)
+        printf("dns %s\n", addr_text_host(&d->dns[i], text));
     fflush(stdout);
     status = EXIT_SUCCESS;
 }
 
-static void on_event(void *u, const struct ppp_event *ev)
+static void on_down(void *u, uint32_t cause, const char *text)
 {
-    (void)u;
-    if (ev->type == PPP_EV_AUTHENTICATED) {
-        struct ppp_net net = { .encryption = opt.encryption, .ipv4 = 1, .want_dns = 1 };
-        ppp_net_start(ppp, &net);
-    } else if (ev->type == PPP_EV_NET_UP && ev->proto == PPP_IP) {
-        net_up();
-    } else if (ev->type == PPP_EV_DOWN) {
-        fprintf(stderr, "adit-bench-dial: down: %s\n", ev->text ? ev->text : "");
-        if (!port)
-            status = EXIT_FAILURE;
-        loop_stop();
-    }
-}
-
-static const struct ppp_ops ppp_ops = { on_now, on_random, on_timer, on_tx_link, on_rx_data,
-                                        on_event };
-
-/* ---- the link, as the tunnel sees it ---------------------------------------------- */
-
-static int32_t link_open(struct adit_self *self, const struct adit_link_info *i, void *c,
-                         struct adit_link **out)
-{
-    (void)self; (void)i; (void)c; (void)out;
-    return ADIT_EDENIED;        /* nobody may call us */
-}
-
-static void link_up(struct adit_link *l, const struct adit_link_info *i)
-{
-    (void)l;
-    struct ppp_cfg cfg = { .role = ADIT_ROLE_DIAL, .mru = (uint16_t)opt.mtu,
-                           .mtu_max = (uint16_t)(i->mtu && i->mtu < opt.mtu ? i->mtu : opt.mtu),
-                           .auth_allow = opt.methods, .tls = tls, .tls_name = opt.eap_name,
-                           .user = opt.user, .password = opt.password, .our_name = opt.user };
-    ppp = ppp_new(&cfg, &ppp_ops, NULL);
-    if (ppp)
-        ppp_up(ppp);
-}
-
-static void link_rx(struct adit_link *l, struct adit_frame **v, uint32_t n)
-{
-    (void)l;
-    if (ppp)
-        ppp_rx(ppp, v, n);
-}
-
-static void link_down(struct adit_link *l, uint32_t cause, const char *text)
-{
-    (void)l; (void)cause;
-    fprintf(stderr, "adit-bench-dial: the tunnel ended: %s\n", text ? text : "");
-    call = NULL;
+    (void)u; (void)cause;
+    fprintf(stderr, "adit-bench-dial: down: %s\n", text);
+    session = NULL;
     loop_stop();
 }
-
-static const struct adit_link_api link_api = { .size = sizeof link_api, .open = link_open, .up = link_up,
-                                               .rx = link_rx, .down = link_down };
 
 /* ---- main ---------------------------------------------------------------------------- */
 
 static void flush(void *u)
 {
+    const struct adit_tunnel *vt = inst ? plug_vtable(inst) : NULL;
     (void)u;
     if (vt && vt->flush)
         vt->flush(plug_self(inst));
@@ -184,8 +82,8 @@ static void flush(void *u)
 static void on_signal(void *u, int signum)
 {
     (void)u; (void)signum;
-    if (ppp)
-        ppp_close(ppp, ADIT_CAUSE_ADMIN);
+    if (session)
+        ses_drop(session, ADIT_CAUSE_ADMIN, NULL);
     else
         loop_stop();
 }
@@ -214,29 +112,46 @@ static int secure(void)
     return path_security(plug_self(security), plug_vtable(security));
 }
 
+/* A section of text as the rooms read it; never freed. */
+static const struct conf_node *section(const char *name, const char *text)
+{
+    struct conf_doc *d = conf_read_text("bench", text, strlen(text), NULL);
+    return d ? conf_get(conf_root(d), name) : NULL;
+}
+
 static int dial(void)
 {
+    static const struct ses_dial_ops ops = { NULL, on_up, on_down };
+    static const struct ses_tunnel_conf ports = { .ports = 1 };
+    struct dp_cfg cfg = { .mtu = opt.mtu, .state_dir = opt.state, .offload = opt.offload };
+    bool l2tp = !strcmp(opt.tunnel, "l2tp");
     char text[256];
     int rc;
-    const char *listen = "0.0.0.0";
-    snprintf(text, sizeof text, "x:\n  listen: [\"%s:%s\"]\n%s", listen,
-             strcmp(opt.tunnel, "l2tp") ? "1724" : "1702",
-             strcmp(opt.tunnel, "l2tp") ? "" : "  require-security: no\n");
-    struct conf_doc *d = conf_read_text("bench", text, strlen(text), NULL);
+    snprintf(text, sizeof text, "ppp: { mru: %u, mtu: %u }", opt.mtu, opt.mtu);
+    if ((rc = ses_conf_read(section("ppp", text), NULL)) != 0 || (rc = dp_open(&cfg)) != 0 ||
+        (rc = dp_iface_open(&(struct dp_iface_cfg){ .name = "vpn%d", .mtu = opt.mtu }, &iface)) != 0)
+        return rc;
+    snprintf(text, sizeof text, "x:\n  listen: [\"0.0.0.0:%s\"]\n%s", l2tp ? "1702" : "1724",
+             l2tp ? "  require-security: no\n" : "");
     const struct plug_face *f = plug_face(ADIT_KIND_TUNNEL, opt.tunnel);
-    if (!d || !f)
+    if (!f)
         return log_fail("bench", ADIT_ENOENT, "no plugin offers the tunnel %s", opt.tunnel);
-    inst = plug_inst_new(f, "bench", conf_get(conf_root(d), "x"), NULL);
-    if (!inst || plug_inst_start(inst))
+    inst = plug_inst_new(f, "bench", section("x", text), NULL);
+    tunnel = inst ? ses_tunnel_add(inst, &ports) : NULL;
+    if (!tunnel)
         return ADIT_ECONF;
-    vt = plug_vtable(inst);
     if ((opt.psk || opt.certs) && (rc = secure()) != 0)
         return rc;
-    struct adit_dial to = { .size = sizeof to, .to = opt.to, .host_name = "bench",
-                            .require_security = security != NULL };
+    struct ses_dial d = {
+        .tunnel = inst, .entry = "bench", .user = opt.user, .password = opt.password,
+        .to = { .size = sizeof d.to, .to = opt.to, .host_name = "bench",
+                .require_security = security != NULL },
+        .allow = opt.methods, .encryption = opt.encryption, .tls = tls, .tls_name = opt.eap_name,
+        .mtu = opt.mtu, .dns = true, .iface = iface, .ops = &ops,
+    };
     if (security)
-        to.from.port = 1701;    /* what RFC 3193 section 4 expects of an initiator */
-    return vt->dial(plug_self(inst), (struct adit_link *)(void *)link_, &to, &call);
+        d.to.from.port = 1701;  /* what RFC 3193 section 4 expects of an initiator */
+    return ses_dial(&d, &session);
 }
 
 /* "eap-md5,chap" */
@@ -292,7 +207,7 @@ int main(int argc, char **argv)
         case 'p': opt.password = optarg; break;
         case 'm': opt.mtu = (uint32_t)strtoul(optarg, NULL, 10); break;
         case 'e': opt.encryption = ADIT_ENC_128; break;
-        case 'a': opt.local.family = ADIT_AF_IPV4; break;
+        case 'a': opt.everything = true; break;
         case 'o': opt.offload = 0; break;
         case 's': opt.state = optarg; break;
         case 'K': opt.psk = optarg; break;
@@ -324,7 +239,7 @@ int main(int argc, char **argv)
     host = (struct adit_host){
         .size = sizeof host, .abi_minor = ADIT_ABI_MINOR, .version = "bench",
         .log = &plug_log_api, .loop = &loop_api, .stream = &loop_stream_api, .path = &path_api,
-        .link = &link_api, .frame = &path_frame_api, .attr = &plug_attr_api,
+        .link = &ses_link_api, .frame = &path_frame_api, .attr = &plug_attr_api,
         .request = &plug_request_api, .report = &ctl_report_api, .control = &plug_control_api,
         .config = &plug_config_api, .crypto = &crypto_api, .judge = &crypto_judge_api,
         .security = &path_security_api,
@@ -332,23 +247,20 @@ int main(int argc, char **argv)
     plug_host(&host);
     path_on_flush(flush, NULL);
     plug_load_dir(opt.plugins);
-    ppp_timer = loop_timer_new(on_tick, NULL);
     loop_signal(SIGTERM, on_signal, NULL);
     loop_signal(SIGINT, on_signal, NULL);
-    if (dial()) {
+    if (dial())
         fputs("adit-bench-dial: the call could not be begun\n", stderr);
-        return EXIT_FAILURE;
-    }
-    loop_run();
-    if (inst) {
-        plug_inst_stop(inst);
-        plug_inst_free(inst);
-    }
+    else
+        loop_run();
+    if (tunnel)
+        ses_tunnel_del(tunnel);
     if (security) {
         path_security_off(plug_self(security));
         plug_inst_stop(security);
         plug_inst_free(security);
     }
+    dp_iface_close(iface);
     dp_close();
     return status;
 }

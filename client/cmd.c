@@ -53,6 +53,7 @@ int cmd_ports(int argc, char **argv)
         { "PORT", "port", SHOW_TEXT },  { "TUNNEL", "tunnel", SHOW_TEXT },
         { "STATE", "state", SHOW_TEXT }, { "USER", "user", SHOW_TEXT },
         { "PEER", "peer", SHOW_TEXT },  { "SESSION", "session", SHOW_NUMBER },
+        { "ROLE", "role", SHOW_TEXT },
         { NULL, NULL, SHOW_TEXT },
     };
     if (argc == 4 && !strcmp(argv[1], "set")) {
@@ -88,7 +89,8 @@ int cmd_sessions(int argc, char **argv)
         { "ADDRESS", "address", SHOW_TEXT }, { "STATE", "state", SHOW_TEXT },
         { "SINCE", "since", SHOW_TEXT },     { "IDLE", "idle_ms", SHOW_MS },
         { "IN", "bytes_in", SHOW_BYTES },    { "OUT", "bytes_out", SHOW_BYTES },
-        { "ENCRYPTION", "encryption", SHOW_TEXT }, { NULL, NULL, SHOW_TEXT },
+        { "ENCRYPTION", "encryption", SHOW_TEXT }, { "ROLE", "role", SHOW_TEXT },
+        { NULL, NULL, SHOW_TEXT },
     };
     static const struct column failed[] = {
         { "ID", "id", SHOW_NUMBER },
@@ -102,7 +104,9 @@ int cmd_sessions(int argc, char **argv)
     static const struct column rows[] = {
         { "Session", "session", SHOW_TEXT },  { "User", "user", SHOW_TEXT },
         { "State", "state", SHOW_TEXT },      { "Tunnel", "tunnel", SHOW_TEXT },
-        { "Protocol", "protocol", SHOW_TEXT }, { "Peer", "peer", SHOW_TEXT },
+        { "Protocol", "protocol", SHOW_TEXT }, { "Role", "role", SHOW_TEXT },
+        { "Entry", "entry", SHOW_TEXT },      { "Interface", "interface", SHOW_TEXT },
+        { "Peer", "peer", SHOW_TEXT },
         { "Peer's name", "peer_host", SHOW_TEXT }, { "Peer says", "identification", SHOW_TEXT },
         { "Called", "called", SHOW_TEXT },    { "Address", "address", SHOW_TEXT },
         { "Our address", "server_address", SHOW_TEXT }, { "Pool", "pool", SHOW_TEXT },

@@ -37,6 +37,7 @@ static json_t *failure_json(const struct ses_failure *f)
     set(o, "user", text_of(f->user));
     set(o, "tunnel", text_of(f->tunnel));
     set(o, "protocol", text_of(f->protocol));
+    set(o, "role", text_of(f->dialled ? "dial" : "answer"));
     set(o, "method", text_of(f->method));
     set(o, "peer", addr_of(&f->peer, true));
     set(o, "reached", text_of(ses_rung_name(f->rung)));

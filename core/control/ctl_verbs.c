@@ -154,6 +154,7 @@ static void ports_of(json_t *list, const struct ses_tunnel *t)
         set(o, "user", text_of(s->user));
         set(o, "peer", addr_of(&s->peer, false));
         set(o, "session", num(s->number));
+        set(o, "role", text_of(s->role));
         json_array_append_new(list, o);
     }
     ports_free(list, &i, at, i.ports);
@@ -214,6 +215,9 @@ static json_t *session_json(const struct ses *s)
     set(o, "tunnel", text_of(i.tunnel));
     set(o, "port", num(i.port));
     set(o, "protocol", text_of(i.protocol));
+    set(o, "role", text_of(i.role));
+    set(o, "entry", text_of(i.entry));
+    set(o, "interface", text_of(i.interface));
     set(o, "peer", addr_of(&i.peer, false));
     set(o, "address", addr_of(&i.address, true));
     set(o, "server_address", addr_of(&i.server_address, true));

@@ -759,7 +759,6 @@ void dp_detach(struct dp_port *p)
     port_bury(p);
 }
 
-struct dp_iface *dp_port_iface(const struct dp_port *p) { return p->iface; }
 bool dp_is_open(void) { return dp.open; }
 
 /* ---- an interface that was taken away ---------------------------------------------------------- */

@@ -104,7 +104,6 @@ void dp_rx(struct dp_port *p, uint16_t proto, struct adit_frame **v, uint32_t n)
  * its buffers. */
 void dp_flush(void);
 const struct dp_count *dp_count(const struct dp_port *p);
-struct dp_iface *dp_port_iface(const struct dp_port *p);        /* NULL: the shared one */
 const char *dp_tun_name(void);                  /* "" before dp_open() */
 struct dp_total {
     uint64_t tun_reads, tun_writes, tun_read_packets, tun_write_packets, no_port, tun_errors;

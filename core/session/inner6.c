@@ -152,6 +152,82 @@ size_t inner6_advertise(const struct inner6_facts *f, uint8_t *out, size_t size)
     return finish(&w, out, 2);
 }
 
+/* ---- the client's half ------------------------------------------------------------------- */
+
+struct adit_addr inner6_link(uint64_t ifid)
+{
+    struct adit_addr a = { .family = ADIT_AF_IPV6, .prefix = 64 };
+    put_ll(a.ip, ifid);
+    return a;
+}
+
+size_t inner6_solicit(uint64_t our_ifid, uint8_t *out, size_t size)
+{
+    static const uint8_t all_routers[16] = { 0xff, 0x02, [15] = 2 };
+    struct inner6_facts f = { .our_ifid = our_ifid };
+    struct wr w = begin(out, size, ICMP6, &f, all_routers);
+    wr_u8(&w, ND_RS);
+    wr_u8(&w, 0);
+    wr_u16(&w, 0);
+    wr_u32(&w, 0);
+    return finish(&w, out, 2);
+}
+
+static void read_prefix(struct rd *v, uint64_t our_ifid, struct inner6_router *r)
+{
+    uint8_t prefix = rd_u8(v), flags = rd_u8(v);
+    uint32_t valid = rd_u32(v), preferred = rd_u32(v);
+    rd_skip(v, 4);
+    const uint8_t *net = rd_bytes(v, 16);
+    if (!rd_ok(v) || prefix != 64 || !(flags & 0x40) || !preferred || preferred > valid ||
+        r->address.family || net[0] == 0xff || (net[0] == 0xfe && (net[1] & 0xc0) == 0x80))
+        return;
+    r->address = (struct adit_addr){ .family = ADIT_AF_IPV6, .prefix = 64 };
+    memcpy(r->address.ip, net, 8);
+    struct wr w = wr_of(r->address.ip + 8, 8);
+    wr_u64(&w, our_ifid);
+}
+
+static void read_dns(struct rd *v, struct inner6_router *r)
+{
+    rd_skip(v, 2);
+    bool now = rd_u32(v) != 0;
+    while (rd_left(v) >= 16) {
+        const uint8_t *ip = rd_bytes(v, 16);
+        if (!now || r->dns_count == INNER6_DNS)
+            continue;
+        struct adit_addr *a = &r->dns[r->dns_count++];
+        *a = (struct adit_addr){ .family = ADIT_AF_IPV6, .prefix = 128 };
+        memcpy(a->ip, ip, 16);
+    }
+}
+
+bool inner6_router(const uint8_t *p, size_t len, uint64_t our_ifid, struct inner6_router *out)
+{
+    struct inner6_router r = { .dns_count = 0 };
+    if (len < HEAD + 16 || !inner6_is_advert(p, (uint32_t)len) || p[7] != 255 || p[41] != 0 ||
+        (size_t)(p[4] << 8 | p[5]) != len - HEAD || p[8] != 0xfe || (p[9] & 0xc0) != 0x80 ||
+        sum_of(p, len) != 0)
+        return false;
+    struct rd options = rd_of(p + HEAD + 16, len - HEAD - 16);
+    while (rd_left(&options) > 0) {
+        uint8_t type = rd_u8(&options), units = rd_u8(&options);
+        if (!units)
+            return false;
+        struct rd v = rd_sub(&options, units * 8u - 2);
+        if (type == NDO_PREFIX)
+            read_prefix(&v, our_ifid, &r);
+        else if (type == NDO_RDNSS)
+            read_dns(&v, &r);
+    }
+    if (!rd_ok(&options) || !r.address.family)
+        return false;
+    *out = r;
+    return true;
+}
+
+/* ---- neighbours ----------------------------------------------------------------------------- */
+
 /* Whoever asks for our link-local address hears of it (RFC 4861 section 7.2.4); a
  * client that tests an address of its own hears nothing: it has it. */
 static size_t neighbour(const uint8_t *p, size_t len, const struct inner6_facts *f, uint8_t *out,

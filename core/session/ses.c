@@ -57,7 +57,7 @@ static void note_cause(struct ses *s, uint32_t cause, const char *text)
 static void recount(struct ses *s)
 {
     bool up = s->phase == PH_UP;
-    ses_index_wait(s, s->phase < PH_ADDR && !s->finished);
+    ses_index_wait(s, s->phase < PH_ADDR && !s->finished && s->role == ADIT_ROLE_ANSWER);
     if (up == s->is_up)
         return;
     s->is_up = up;
@@ -74,6 +74,8 @@ void ses_climb(struct ses *s, enum phase to)
               ADIT_KV_S("from", phases[s->phase].name), ADIT_KV_S("to", phases[to].name));
     s->phase = to;
     recount(s);
+    if (s->dial && to < PH_UP)
+        ses_dial_rung(s, phases[to].name);
 }
 
 /* Leaves the rungs above `to`. */
@@ -105,7 +107,7 @@ void ses_end(struct ses *s, uint32_t cause, const char *text)
     ses_trace_note(s, "ended: %s: %s", cause_code(s->cause), s->text);
     descend(s, PH_IDLE);
     if (!s->up_wall) {          /* it never came up */
-        totals.refused++;
+        totals.refused += s->dial == NULL;
         ses_failed(s, reached);
     }
     at_the_rounds_end(s);
@@ -123,6 +125,7 @@ static void ses_free(struct ses *s)
     loop_timer_free(s->ppp_timer);
     loop_timer_free(s->watch_timer);
     loop_timer_free(s->advertise_timer);
+    ses_dial_free(s);
     plug_attr_api.free(s->attrs);
     plug_attr_api.free(s->leased);
     plug_attr_api.free(s->again_attrs);
@@ -145,12 +148,16 @@ static void round_end(void *u)
     while (!adit_list_empty(&ending)) {
         struct ses *s = ADIT_OF(ending.next, struct ses, ended);
         adit_list_del(&s->ended);
-        if (s->link_gone) {
-            ses_free(s);
-        } else if (!s->hung_up) {
+        if (!s->link_gone && !s->hung_up) {
             s->hung_up = true;
             s->vt->hangup(s->call, s->cause);   /* link->down() may come at once */
         }
+        struct ses_bye bye;     /* who dialled is told now, however long the tunnel takes */
+        ses_dial_bye(s, &bye);
+        if (s->link_gone)
+            ses_free(s);
+        if (bye.ops)
+            bye.ops->down(bye.u, bye.cause, bye.text);
     }
 }
 
@@ -204,6 +211,8 @@ static void on_event(void *u, const struct ppp_event *ev)
         break;
     case PPP_EV_LCP_UP:
         descend(s, PH_LINK);    /* the peer begins anew: perhaps as somebody else */
+        if (s->dial)
+            ses_climb(s, PH_AUTH);
         break;
     case PPP_EV_NET_DOWN:
         /* Either the end follows, with its cause, or IPCP begins anew. */
@@ -216,6 +225,11 @@ static void on_event(void *u, const struct ppp_event *ev)
         break;
     case PPP_EV_AUTHENTICATED:
         ses_climb(s, PH_ADDR);
+        if (s->dial) {
+            if (!s->closing)    /* who heard of the rung may have hung up */
+                ses_dial_network(s);
+            break;
+        }
         totals.logins++;
         ses_addr_enter(s);
         break;
@@ -254,7 +268,6 @@ static void take_info(struct ses *s, const struct adit_link_info *i)
     char text[ADDR_TEXT];
     s->our = i->our;
     s->peer = i->peer;
-    s->role = i->role;
     s->link_mtu = i->mtu;
     snprintf(s->peer_host, sizeof s->peer_host, "%s", i->peer_host ? i->peer_host : "");
     snprintf(s->calling, sizeof s->calling, "%s",
@@ -275,16 +288,54 @@ static int32_t shut_out(struct adit_self *self, const struct adit_link_info *i, 
     return code;
 }
 
+bool ses_may_begin(const struct ses_tunnel *t) { return t->used < t->conf.ports && !closed; }
+
+struct ses *ses_new(struct ses_tunnel *t, const struct adit_link_info *i, void *call)
+{
+    struct ses *s = calloc(1, sizeof *s);
+    struct adit_attrs *attrs = plug_attr_api.make();
+    if (s)
+        s->tunnel = t;
+    if (!s || !attrs || !ses_port_take(s)) {
+        free(s);
+        plug_attr_api.free(attrs);
+        return NULL;
+    }
+    s->number = ses_number(s->id);
+    s->self = plug_self(t->inst);
+    s->vt = plug_vtable(t->inst);
+    s->call = call;
+    s->role = i->role;
+    s->attrs = attrs;
+    s->since_wall = loop_wall();
+    s->since_ms = loop_now();
+    s->ppp_timer = loop_timer_new(ppp_timer_fired, s);
+    take_info(s, i);
+    ses_trace_open(s);
+    totals.open++;
+    adit_list_add(&all, &s->node);
+    recount(s);
+    return s;
+}
+
+void ses_undial(struct ses *s)
+{
+    s->finished = true;
+    recount(s);
+    ses_trace_close(s);
+    ses_free(s);
+}
+
 static int32_t link_open(struct adit_self *self, const struct adit_link_info *given, void *call,
                          struct adit_link **out)
 {
     struct adit_link_info i = { .size = sizeof i };
     memcpy(&i, given, given->size < sizeof i ? given->size : sizeof i);
-    struct ses_tunnel *t = NULL;
-    while ((t = ses_tunnel_next(t)) && t->inst != plug_of(self))
-        ;
+    struct ses_tunnel *t = ses_tunnel_of(plug_of(self));
     if (!t)
         return ADIT_ESTATE;
+    if (i.role != ADIT_ROLE_ANSWER)     /* who dials has its link from ses_dial() */
+        return ADIT_EINVAL;
     const struct ses_conf *c = ses_conf_get();
     char text[128];
     if (t->conf.ports == 0)
@@ -296,11 +347,11 @@ static int32_t link_open(struct adit_self *self, const struct adit_link_info *gi
     }
     if (closed)
         return shut_out(self, &i, ADIT_CAUSE_SHUTDOWN, ADIT_EBUSY, NULL, NULL);
-    if (i.role == ADIT_ROLE_ANSWER && c->half_open && ses_index_waiting(NULL) >= c->half_open)
+    if (c->half_open && ses_index_waiting(NULL) >= c->half_open)
         return shut_out(self, &i, ADIT_CAUSE_RESOURCE, ADIT_EDENIED,
                         "Too many calls are waiting to authenticate (ppp.half-open).",
                         "ppp.half-open");
-    if (i.role == ADIT_ROLE_ANSWER && c->half_open_per_address &&
+    if (c->half_open_per_address &&
         ses_index_waiting(&i.peer) >= c->half_open_per_address)
         return shut_out(self, &i, ADIT_CAUSE_RESOURCE, ADIT_EDENIED,
                         "Too many calls of this address are waiting to authenticate "
@@ -308,32 +359,13 @@ static int32_t link_open(struct adit_self *self, const struct adit_link_info *gi
 
     uint32_t cause;
     const char *setting = NULL;
-    const char *why = i.role == ADIT_ROLE_ANSWER ? ses_lock_call(&i.peer, &cause, &setting) : NULL;
+    const char *why = ses_lock_call(&i.peer, &cause, &setting);
     if (why)
         return shut_out(self, &i, cause, ADIT_EDENIED, why, setting);
 
-    struct ses *s = calloc(1, sizeof *s);
-    struct adit_attrs *attrs = plug_attr_api.make();
-    if (s)
-        s->tunnel = t;
-    if (!s || !attrs || !ses_port_take(s)) {
-        free(s);
-        plug_attr_api.free(attrs);
+    struct ses *s = ses_new(t, &i, call);
+    if (!s)
         return ADIT_ENOMEM;
-    }
-    s->number = ses_number(s->id);
-    s->self = self;
-    s->vt = plug_vtable(t->inst);
-    s->call = call;
-    s->attrs = attrs;
-    s->since_wall = loop_wall();
-    s->since_ms = loop_now();
-    s->ppp_timer = loop_timer_new(ppp_timer_fired, s);
-    take_info(s, &i);
-    ses_trace_open(s);
-    totals.open++;
-    adit_list_add(&all, &s->node);
-    recount(s);
     *out = (struct adit_link *)(void *)s;
     return 0;
 }
@@ -364,7 +396,18 @@ bool ses_attrs_base(struct ses *s)
     plug_attr_api.put(s->attrs, ADIT_ATTR_SECURED, &yes);
     if (*s->identity)
         ses_put_str(s, ADIT_ATTR_PEER_IDENTITY, s->identity);
-    return true;
+    return !s->dial || ses_dial_attrs(s);
+}
+
+static void answer_cfg(const struct ses *s, struct ppp_cfg *cfg)
+{
+    const struct ses_conf *c = ses_conf_get();
+    cfg->mru = (uint16_t)c->mru;
+    cfg->mtu_max = (uint16_t)(s->link_mtu && s->link_mtu < c->mtu ? s->link_mtu : c->mtu);
+    cfg->auth_demand = ses_auth_methods();
+    cfg->tls = ses_tls_context();
+    cfg->echo_ms = c->echo_ms;
+    cfg->echo_failures = c->echo_failures;
 }
 
 static void link_up(struct adit_link *l, const struct adit_link_info *given)
@@ -380,6 +423,8 @@ static void link_up(struct adit_link *l, const struct adit_link_info *given)
     LOG_EVENT("session", &ev_open, ADIT_KV_S("session", s->id), ADIT_KV_S("tunnel", s->self->name),
               ADIT_KV_S("peer", addr_text(&s->peer, peer)));
     ses_climb(s, PH_LINK);
+    if (s->finished)            /* who dialled heard of it, and hung up */
+        return;
 
     if (!ses_attrs_base(s)) {
         ses_end(s, ADIT_CAUSE_RESOURCE, NULL);
@@ -387,23 +432,19 @@ static void link_up(struct adit_link *l, const struct adit_link_info *given)
     }
 
     struct ppp_cfg cfg = {
-        .role = s->role,
-        .mru = (uint16_t)c->mru,
-        .mtu_max = (uint16_t)(s->link_mtu && s->link_mtu < c->mtu ? s->link_mtu : c->mtu),
-        .auth_demand = ses_auth_methods(),
-        .our_name = c->name,
-        .tls = ses_tls_context(),
-        .auth_timeout_ms = c->auth_timeout_ms,
-        .echo_ms = c->echo_ms,
-        .echo_failures = c->echo_failures,
+        .role = s->role, .our_name = c->name, .auth_timeout_ms = c->auth_timeout_ms,
         .proxy_sent = i.proxy_lcp_sent, .proxy_sent_len = i.proxy_lcp_sent_len,
         .proxy_rcvd = i.proxy_lcp_rcvd, .proxy_rcvd_len = i.proxy_lcp_rcvd_len,
     };
+    if (s->dial)
+        ses_dial_cfg(s, &cfg);
+    else
+        answer_cfg(s, &cfg);
     uint32_t eap = cfg.auth_demand & (ADIT_AUTH_EAP_TLS | ADIT_AUTH_EAP_MSCHAPV2 |
                                       ADIT_AUTH_EAP_MD5);
     cfg.auth_eap = eap & ADIT_AUTH_EAP_TLS ? ADIT_AUTH_EAP_TLS :
                    eap & ADIT_AUTH_EAP_MSCHAPV2 ? ADIT_AUTH_EAP_MSCHAPV2 : eap;
-    if (!cfg.auth_demand) {
+    if (!cfg.auth_demand && !s->dial) {
         ses_end(s, ADIT_CAUSE_NO_COMMON_METHOD,
                 "No authenticator can judge any of the methods in ppp.auth.");
         return;
@@ -413,7 +454,9 @@ static void link_up(struct adit_link *l, const struct adit_link_info *given)
         ses_end(s, ADIT_CAUSE_RESOURCE, NULL);
         return;
     }
-    ses_trace_note(s, "call on %s", s->self->name);
+    if (s->dial)
+        ses_dial_begun(s);
+    ses_trace_note(s, s->dial ? "we call on %s" : "call on %s", s->self->name);
     ses_trace_ppp(s);
     ppp_up(s->ppp);
 }
@@ -563,6 +606,8 @@ void ses_info(const struct ses *s, struct ses_info *out)
         .policy = s->policy, .authenticator = s->authenticator, .pool = s->pool,
         .peer_host = s->peer_host, .identification = p.identification,
         .method = ses_method_name(s->method),
+        .role = s->dial ? "dial" : "answer", .entry = ses_dial_entry(s),
+        .interface = s->iface ? dp_iface_name(s->iface) : "",
         .peer = s->peer, .our = s->our, .address = s->address,
         .server_address = s->server_address,
         .since_wall = s->since_wall, .up_wall = s->up_wall,

@@ -109,6 +109,7 @@ struct ses_dialled {            /* what a connection that is up has */
     struct adit_addr dns[SES_DNS], wins[2];     /* the first that is NONE ends the list */
     uint32_t mtu, encryption;   /* ADIT_ENC_*, one bit */
     bool secured;
+    bool password_changed;      /* new_password is the password now */
     const char *method;
 };
 
@@ -128,6 +129,7 @@ struct ses_dial {
     struct adit_dial to;
     const char *entry;          /* for the log and for `adit sessions` */
     const char *user, *password;
+    const char *new_password;   /* when the server says that `password` has expired; NULL: not changed */
     uint32_t allow;             /* ADIT_AUTH_* that we answer to */
     uint32_t demand;            /* that the server has to answer to: mutual; 0: none */
     uint32_t encryption;        /* ADIT_ENC_* permitted */
@@ -171,6 +173,9 @@ void ses_drop(struct ses *s, uint32_t cause, const char *text);
 struct ses_info {
     const char *id, *user, *account, *tunnel, *protocol, *state, *policy, *authenticator, *pool,
                *peer_host, *identification, *method;
+    const char *role;           /* "answer"; "dial": we called */
+    const char *entry;          /* what was dialled; "" */
+    const char *interface;      /* its own; "": the shared one */
     struct adit_addr peer, our, address, server_address;
     uint64_t number, since_wall, up_wall, duration_ms, idle_ms;
     uint64_t bytes_in, bytes_out, packets_in, packets_out, spoofed, dropped;
@@ -206,6 +211,7 @@ struct ses_failure {
     uint32_t cause, rung;       /* on which it failed */
     uint32_t times;             /* before a call, those that look the same are one */
     bool secured;
+    bool dialled;               /* by us: no setting of the server's is at fault */
     const char *method;         /* by name; NULL: nobody tried to authenticate */
     char id[32], user[128], tunnel[32], protocol[32], text[256], policy[64], authenticator[64],
          peer_host[64];

@@ -21,7 +21,7 @@ struct found {
 static void look(struct ses *s, void *u)
 {
     struct found *f = u;
-    if (!s || !ses_live(s) || !attr_fits(s->attrs, f->which))
+    if (!s || s->dial || !ses_live(s) || !attr_fits(s->attrs, f->which))
         return;
     if (f->n < f->most)
         f->out[f->n] = s->number;

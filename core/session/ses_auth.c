@@ -22,13 +22,15 @@ ADIT_EVENT(ev_accepted, "session.accepted", ADIT_LOG_INFO,
 static void ask_auth(struct ses *s, struct plug_inst *after);
 static void ask_policy(struct ses *s, struct plug_inst *after);
 
-uint32_t ses_auth_methods(void)
+uint32_t ses_auth_judged(void)
 {
     uint32_t judged = 0;
     for (struct plug_inst *i = NULL; (i = plug_running_next(ADIT_KIND_AUTH, i));)
         judged |= ((const struct adit_auth *)plug_vtable(i))->methods;
-    return ses_conf_get()->auth & judged;
+    return judged;
 }
+
+uint32_t ses_auth_methods(void) { return ses_conf_get()->auth & ses_auth_judged(); }
 
 /* ---- the query, copied ------------------------------------------------------------ */
 
@@ -212,6 +214,16 @@ bool ses_auth_again(struct ses *s)
     return s->again;
 }
 
+/* A server that we dialled proved itself: it is nobody's session, and no policy is asked. */
+static void accept_server(struct ses *s)
+{
+    ses_trace_note(s, "the server was accepted by %s", s->authenticator);
+    s->refused_cause = ADIT_CAUSE_NONE;
+    query_free(s);
+    ppp_auth_answer(s->ppp, &s->answer);
+    bytes_wipe(&s->answer, sizeof s->answer);
+}
+
 static void accept_peer(struct ses *s)
 {
     LOG_EVENT("session", &ev_accepted, ADIT_KV_S("session", s->id), ADIT_KV_S("user", s->user),
@@ -234,14 +246,12 @@ static void accept_peer(struct ses *s)
 
 /* ---- the chain of authenticators -------------------------------------------------------- */
 
-void ses_auth_query(struct ses *s, const struct adit_auth_query *q)
+/* Who logs in is whose session it is. Who dialled stays who it is, whatever the
+ * server calls itself that has to prove itself. */
+static void user_take(struct ses *s, const struct adit_auth_query *q)
 {
-    ask_end(s);                 /* one at a time, whatever the peer sends meanwhile */
-    if (s->again && strcasecmp(q->user, s->user) != 0) {
-        refuse(s, ADIT_CAUSE_AUTH_FAILED, "Somebody else answered when the user was to "
-               "authenticate once more.");
+    if (s->dial)
         return;
-    }
     if (!s->again)
         ses_index_user(s, false);
     snprintf(s->user, sizeof s->user, "%s", q->user);
@@ -253,6 +263,19 @@ void ses_auth_query(struct ses *s, const struct adit_auth_query *q)
         s->method = q->method;
     else if (!s->method)
         s->method = ADIT_AUTH_MSCHAPV2;
+}
+
+void ses_auth_query(struct ses *s, const struct adit_auth_query *q)
+{
+    char account[SES_NAME], domain[SES_DOMAIN];
+    ask_end(s);                 /* one at a time, whatever the peer sends meanwhile */
+    if (s->again && strcasecmp(q->user, s->user) != 0) {
+        refuse(s, ADIT_CAUSE_AUTH_FAILED, "Somebody else answered when the user was to "
+               "authenticate once more.");
+        return;
+    }
+    user_take(s, q);
+    ses_user_split(q->user, account, domain);
     s->message[0] = '\0';
     s->account_at[0] = s->policy_at[0] = s->at_fault[0] = '\0';
     ses_fault(s, NULL, NULL);
@@ -261,19 +284,19 @@ void ses_auth_query(struct ses *s, const struct adit_auth_query *q)
         refuse(s, ADIT_CAUSE_RESOURCE, NULL);
         return;
     }
-    login_str(s, ADIT_ATTR_USER, s->user);
-    login_str(s, ADIT_ATTR_ACCOUNT, s->account);
-    if (*s->domain)
-        login_str(s, ADIT_ATTR_DOMAIN, s->domain);
+    login_str(s, ADIT_ATTR_USER, q->user);
+    login_str(s, ADIT_ATTR_ACCOUNT, account);
+    if (*domain)
+        login_str(s, ADIT_ATTR_DOMAIN, domain);
     plug_attr_api.put(login(s), ADIT_ATTR_METHOD,
-                      &(struct adit_value){ ADIT_TYPE_U64, 0, { .u = s->method } });
+                      &(struct adit_value){ ADIT_TYPE_U64, 0, { .u = s->dial ? q->method : s->method } });
     s->query = query_copy(q);
     if (!s->query) {
         refuse(s, ADIT_CAUSE_RESOURCE, NULL);
         return;
     }
     s->query->q.attrs = login(s);
-    if (!s->again && ses_lock_is(s))    /* nobody is asked, whether there is such an account or not */
+    if (!s->again && !s->dial && ses_lock_is(s))    /* nobody is asked, whether there is such an account or not */
         refuse(s, ADIT_CAUSE_LOCKED_OUT, NULL);
     else
         ask_auth(s, NULL);
@@ -283,6 +306,11 @@ void ses_auth_query(struct ses *s, const struct adit_auth_query *q)
  * that there is such an account. */
 static void rejected(struct ses *s, uint32_t cause)
 {
+    if (s->dial) {
+        refuse(s, cause, "The server did not prove who it is: no authenticator here accepts its name "
+                         "and password.");
+        return;
+    }
     if (cause == ADIT_CAUSE_METHOD_REFUSED)
         cause = ADIT_CAUSE_NO_SECRET;
     ses_lock_failed(s, cause);
@@ -303,8 +331,9 @@ static void auth_done(void *u, int32_t status, const void *answer)
         snprintf(s->account_at, sizeof s->account_at, "%s", a->place);
     switch (verdict) {
     case ADIT_VERDICT_ACCEPT:
-        ses_lock_passed(s);
-        if (!s->again)
+        if (!s->dial)
+            ses_lock_passed(s);
+        if (!s->again && !s->dial)
             ses_climb(s, PH_POLICY);
         s->answer = *a;
         s->answer.attrs = NULL;
@@ -320,6 +349,10 @@ static void auth_done(void *u, int32_t status, const void *answer)
             s->answer.eap_len = 0;
         }
         snprintf(s->authenticator, sizeof s->authenticator, "%s", plug_self(s->asking)->name);
+        if (s->dial) {
+            accept_server(s);
+            break;
+        }
         if (attr_over(login(s), a->attrs)) {    /* limits and filters may be among them */
             refuse(s, ADIT_CAUSE_RESOURCE, NULL);
             break;

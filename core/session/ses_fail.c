@@ -193,7 +193,7 @@ static void tell_accountants(const struct adit_attrs *attrs)
 void ses_failed(struct ses *s, enum phase reached)
 {
     char peer[ADDR_TEXT];
-    if (s->method || ses_attrs_base(s)) {       /* else nothing was put there yet */
+    if (!s->dial && (s->method || ses_attrs_base(s))) {         /* else nothing was put there yet */
         ses_put_u(s, ADIT_ATTR_CAUSE, s->cause);
         ses_put_str(s, ADIT_ATTR_REASON, s->text);
         if (*s->policy)
@@ -206,7 +206,8 @@ void ses_failed(struct ses *s, enum phase reached)
     f->peer = s->peer;
     f->our = s->our;
     f->secured = s->secured;
-    f->attrs = keep(s->attrs);
+    f->dialled = s->dial != NULL;
+    f->attrs = s->dial ? NULL : keep(s->attrs);
     if (s->method)
         f->method = ses_method_name(s->method);
     snprintf(f->id, sizeof f->id, "%s", s->id);
@@ -214,9 +215,10 @@ void ses_failed(struct ses *s, enum phase reached)
     snprintf(f->policy, sizeof f->policy, "%s", s->policy);
     snprintf(f->authenticator, sizeof f->authenticator, "%s", s->authenticator);
     snprintf(f->peer_host, sizeof f->peer_host, "%s", s->peer_host);
-    find_fault(s, f->rung, s->fault[0] ? s->fault[0] : cause_setting(s->cause),
-               NULL, &f->fault);
-    if (s->fault[1])
+    if (!s->dial)
+        find_fault(s, f->rung, s->fault[0] ? s->fault[0] : cause_setting(s->cause),
+                   NULL, &f->fault);
+    if (s->fault[1] && !s->dial)
         find_fault(s, f->rung, s->fault[1], NULL, &f->against);
     if (log_allow(&ev_refused, 600))
         LOG_EVENT("session", &ev_refused, ADIT_KV_S("session", s->id), ADIT_KV_S("user", s->user),

@@ -52,6 +52,7 @@ struct ses {
     struct adit_addr our, peer;
     char peer_host[64], calling[64], called[64];
     uint32_t role, link_mtu;
+    struct ses_call *dial;      /* NULL: the peer called us */
     uint32_t nas_port;          /* number of its port, from 0 */
     bool secured;
     char identity[128];
@@ -102,6 +103,10 @@ struct ses {
 
     /* the rung UP */
     struct dp_port *port;
+    struct dp_iface *iface;     /* its own; NULL: the shared one, or not yet */
+    bool iface_told;            /* of a caller: its owner heard up() */
+    struct adit_addr *behind;   /* networks that were routed to it for a caller */
+    uint32_t behind_count;
     struct adit_node replying;  /* a datagram of our own waits: an answer, an advertisement */
     uint16_t reply_proto;
     uint32_t reply_len;
@@ -120,6 +125,9 @@ struct ses {
 void ses_climb(struct ses *s, enum phase to);
 void ses_end(struct ses *s, uint32_t cause, const char *text);
 bool ses_attrs_base(struct ses *s);             /* only what the call itself tells */
+bool ses_may_begin(const struct ses_tunnel *t); /* a port is free, and we are not stopping */
+struct ses *ses_new(struct ses_tunnel *t, const struct adit_link_info *i, void *call);   /* NULL: no memory */
+void ses_undial(struct ses *s);                 /* its call was never begun: nobody hears of it */
 void ses_end_tunnel(struct ses_tunnel *t);      /* all its sessions, now */
 void ses_reap(struct ses_tunnel *t);            /* after its instance is gone */
 
@@ -160,6 +168,7 @@ void ses_lock_passed(struct ses *s);                    /* and accepted */
 void ses_lock_conf(const struct ses_conf *c);           /* settings changed */
 
 /* ports (ses_port.c) */
+struct ses_tunnel *ses_tunnel_of(const struct plug_inst *inst);  /* NULL: it is none of a tunnel */
 bool ses_port_take(struct ses *s);                      /* the lowest number that is free; false: no memory */
 void ses_port_give(struct ses *s);
 
@@ -169,6 +178,7 @@ void ses_auth_leave(struct ses *s);
 bool ses_auth_again(struct ses *s);             /* once more; false: its method cannot */
 uint32_t ses_auth_methods(void);                /* that are enabled and that somebody can judge */
 void ses_asks(struct ses *s, struct plug_inst *i);      /* it is the one that is asked now */
+uint32_t ses_auth_judged(void);                 /* that somebody can judge */
 /* DOMAIN\user and user@domain (W22): the name without its domain, and the domain. */
 void ses_user_split(const char *user, char account[SES_NAME], char domain[SES_DOMAIN]);
 void *ses_tls_context(void);                    /* SSL_CTX *, or NULL; ses_tls.c */
@@ -186,6 +196,34 @@ void ses_addr6_leave(struct ses *s);
 
 /* from outside (ses_api.c) */
 int32_t ses_revise(struct ses *s, const struct adit_attrs *values);
+
+/* calls that we make (ses_dial.c); of a session with `dial` */
+void ses_dial_cfg(struct ses *s, struct ppp_cfg *cfg);
+void ses_dial_begun(struct ses *s);             /* PPP took the configuration */
+bool ses_dial_attrs(struct ses *s);             /* what the dialler set, into its attributes */
+void ses_dial_network(struct ses *s);           /* authenticated: the network may begin */
+void ses_dial_addresses(struct ses *s);
+void ses_dial_rung(struct ses *s, const char *name);
+void ses_dial_up(struct ses *s);
+struct ses_bye {                /* the last word to whoever dialled; ops NULL: none is due */
+    const struct ses_dial_ops *ops;
+    void *u;
+    uint32_t cause;
+    char text[256];
+};
+void ses_dial_bye(struct ses *s, struct ses_bye *bye);  /* of any session; once */
+void ses_dial_up6(struct ses *s);
+void ses_dial_down6(struct ses *s);
+bool ses_dial_rx6(struct ses *s, const struct adit_frame *f);   /* DATA PATH: it was for us */
+const char *ses_dial_entry(const struct ses *s);                /* "" of one that we did not dial */
+struct dp_iface *ses_dial_iface(const struct ses *s);
+void ses_dial_free(struct ses *s);
+
+/* interfaces of their own (ses_iface.c) */
+bool ses_iface_pick(struct ses *s);             /* before the port; false: the session is on its way down */
+void ses_iface_facts(const struct ses *s, struct ses_dialled *d);
+void ses_iface_up(struct ses *s, const struct dp_attach *at);   /* of a caller */
+void ses_iface_down(struct ses *s);             /* after the port; also without one */
 
 /* up (ses_net.c) */
 void ses_net_enter(struct ses *s);

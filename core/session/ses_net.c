@@ -13,6 +13,9 @@
 ADIT_EVENT(ev_up, "session.up", ADIT_LOG_NOTICE,
            "A session is up: its client has an address and may send.",
            "session user tunnel peer address pool method encryption policy mtu");
+ADIT_EVENT(ev_dialled, "session.dialled", ADIT_LOG_NOTICE,
+           "A connection that we dialled is up.",
+           "session entry user tunnel server interface address method encryption mtu");
 ADIT_EVENT(ev_down, "session.down", ADIT_LOG_NOTICE,
            "A session ended.",
            "session user tunnel peer address code text duration_ms bytes_in bytes_out");
@@ -88,7 +91,7 @@ void ses_net_rx(struct ses *s, uint16_t proto, struct adit_frame **v, uint32_t n
     uint32_t kept = 0;
     for (uint32_t i = 0; i < n; i++) {
         bool ours = proto == PPP_IPV6 ? ses_net6_answer(s, v[i]) :
-                                        inform_is(v[i]->data, v[i]->len) && inform(s, v[i]);
+                    !s->dial && inform_is(v[i]->data, v[i]->len) && inform(s, v[i]);
         if (!ours)
             v[kept++] = v[i];
     }
@@ -111,8 +114,11 @@ void ses_net_count(struct ses *s)
     ses_put_u(s, ADIT_ATTR_DURATION, loop_now() - s->up_ms);
 }
 
+/* Accountants keep the sessions of those who call. */
 static void account(struct ses *s, enum account what)
 {
+    if (s->dial)
+        return;
     ses_net_count(s);
     ses_put_u(s, ADIT_ATTR_CAUSE, s->cause);
     if (s->cause)               /* one that negotiates anew ends without */
@@ -202,16 +208,40 @@ void ses_net_version(struct ses *s)
         ses_put_str(s, ADIT_ATTR_CLIENT_VERSION, p.identification);
 }
 
-void ses_net_enter(struct ses *s)
+static void tell_up(struct ses *s)
 {
     struct ppp_info p;
     char peer[ADDR_TEXT], address[ADDR_TEXT];
+    ppp_info(s->ppp, &p);
+    addr_text(&s->peer, peer);
+    addr_text_host(&s->address, address);
+    if (s->dial)
+        LOG_EVENT("session", &ev_dialled, ADIT_KV_S("session", s->id),
+                  ADIT_KV_S("entry", ses_dial_entry(s)), ADIT_KV_S("user", s->user),
+                  ADIT_KV_S("tunnel", s->self->name), ADIT_KV_S("server", peer),
+                  ADIT_KV_S("interface", dp_iface_name(s->iface)), ADIT_KV_S("address", address),
+                  ADIT_KV_U("method", s->method), ADIT_KV_U("encryption", p.encryption),
+                  ADIT_KV_U("mtu", s->mtu));
+    else
+        LOG_EVENT("session", &ev_up, ADIT_KV_S("session", s->id), ADIT_KV_S("user", s->user),
+                  ADIT_KV_S("tunnel", s->self->name), ADIT_KV_S("peer", peer),
+                  ADIT_KV_S("address", address), ADIT_KV_S("pool", s->pool),
+                  ADIT_KV_U("method", s->method), ADIT_KV_U("encryption", p.encryption),
+                  ADIT_KV_S("policy", s->policy), ADIT_KV_U("mtu", s->mtu));
+    ses_trace_up(s);
+}
+
+void ses_net_enter(struct ses *s)
+{
+    struct ppp_info p;
     ppp_info(s->ppp, &p);
     s->mtu = p.peer_mru && p.peer_mru < ses_conf_get()->mtu ? p.peer_mru : ses_conf_get()->mtu;
     /* peer_mru allows for MPPE and for the tunnel already */
     uint64_t profile_mtu = ses_u(s, ADIT_ATTR_MTU);
     if (profile_mtu >= 576 && profile_mtu < s->mtu)
         s->mtu = (uint32_t)profile_mtu;
+    if (s->dial)
+        ses_dial_addresses(s);
 
     struct adit_addr routes[64];
     uint32_t n = 0;
@@ -221,6 +251,9 @@ void ses_net_enter(struct ses *s)
     struct dp_attach at = { .address = s->address, .routes = routes, .route_count = n,
                             .mtu = s->mtu, .who = s->id };
     at.route_count = ses_net6_attach(s, &at, routes, n, sizeof routes / sizeof routes[0]);
+    if (!ses_iface_pick(s))
+        return;
+    at.iface = s->iface;
     int rc = dp_attach(&at, &ops, s, &s->port);
     if (rc) {
         ses_drop(s, rc == ADIT_EEXIST ? ADIT_CAUSE_ADDRESS_TAKEN : ADIT_CAUSE_RESOURCE, NULL);
@@ -233,13 +266,9 @@ void ses_net_enter(struct ses *s)
     s->session_timeout_ms = ses_u(s, ADIT_ATTR_SESSION_TIMEOUT);
     s->idle_timeout_ms = ses_u(s, ADIT_ATTR_IDLE_TIMEOUT);
     ses_put_u(s, ADIT_ATTR_STARTED, s->up_wall / 1000);
-    ses_index_up(s, true);
-    LOG_EVENT("session", &ev_up, ADIT_KV_S("session", s->id), ADIT_KV_S("user", s->user),
-              ADIT_KV_S("tunnel", s->self->name), ADIT_KV_S("peer", addr_text(&s->peer, peer)),
-              ADIT_KV_S("address", addr_text_host(&s->address, address)),
-              ADIT_KV_S("pool", s->pool), ADIT_KV_U("method", s->method),
-              ADIT_KV_U("encryption", p.encryption), ADIT_KV_S("policy", s->policy),
-              ADIT_KV_U("mtu", s->mtu));
+    if (!s->dial)
+        ses_index_up(s, true);
+    tell_up(s);
     s->interim_ms = s->up_ms;
     if (!s->watch_timer)
         s->watch_timer = loop_timer_new(watch, s);
@@ -249,8 +278,11 @@ void ses_net_enter(struct ses *s)
     }
     account(s, BEGIN);
     s->accounted = true;
-    ses_trace_up(s);
     watch(s);
+    if (s->dial)
+        ses_dial_up(s);
+    else if (s->iface)
+        ses_iface_up(s, &at);
     ses_net6_up(s);
 }
 
@@ -273,6 +305,7 @@ void ses_net_leave(struct ses *s)
     ses_index_up(s, false);
     dp_detach(s->port);
     s->port = NULL;
+    ses_iface_down(s);
     adit_list_del(&s->replying);
     ses_net6_down(s);
     if (s->watch_timer)

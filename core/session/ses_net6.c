@@ -93,6 +93,10 @@ static void advertise(void *u)
 void ses_net6_up(struct ses *s)
 {
     struct ppp_info p;
+    if (s->dial) {
+        ses_dial_up6(s);
+        return;
+    }
     ppp_info(s->ppp, &p);
     if (!p.ipv6_up || !s->port || !ses_net6_wanted(s))
         return;
@@ -104,6 +108,8 @@ void ses_net6_up(struct ses *s)
 
 void ses_net6_down(struct ses *s)
 {
+    if (s->dial)
+        ses_dial_down6(s);
     if (s->advertise_timer)
         loop_timer_stop(s->advertise_timer);
 }
@@ -111,6 +117,8 @@ void ses_net6_down(struct ses *s)
 bool ses_net6_answer(struct ses *s, const struct adit_frame *f)
 {
     struct inner6_facts facts;
+    if (s->dial)
+        return ses_dial_rx6(s, f);
     if (!inner6_is(f->data, f->len) || !ses_net6_wanted(s))
         return false;
     uint8_t *room = ses_reply_room(s);

@@ -194,6 +194,14 @@ struct ses_tunnel *ses_tunnel_next(struct ses_tunnel *t)
     return n == &tunnels ? NULL : ADIT_OF(n, struct ses_tunnel, node);
 }
 
+struct ses_tunnel *ses_tunnel_of(const struct plug_inst *inst)
+{
+    struct ses_tunnel *t = NULL;
+    while ((t = ses_tunnel_next(t)) && t->inst != inst)
+        ;
+    return t;
+}
+
 struct ses_tunnel *ses_tunnel_find(const char *name)
 {
     for (struct ses_tunnel *t = ses_tunnel_next(NULL); t; t = ses_tunnel_next(t))

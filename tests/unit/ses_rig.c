@@ -104,6 +104,11 @@ static void round_end(void)
 
 /* ---- core/datapath, without packets ------------------------------------------------------ */
 
+struct dp_iface {
+    char name[16];
+    struct dp_port *port;
+};
+
 struct dp_port {
     struct dp_count count;
     struct dp_attach at;
@@ -125,7 +130,11 @@ int dp_attach(const struct dp_attach *at, const struct dp_ops *ops, void *u, str
     say("attach ");
     if (rig.attach_fails)
         return rig.attach_fails;
+    if (at->iface && at->iface->port)
+        return ADIT_EEXIST;
     *out = calloc(1, sizeof **out);
+    if (at->iface)
+        at->iface->port = *out;
     (*out)->at = rig.attached = *at;
     rig.last_port = *out;
     rig.ports++;
@@ -137,6 +146,8 @@ void dp_detach(struct dp_port *p)
     if (!p)
         return;
     say("detach ");
+    if (p->at.iface)
+        p->at.iface->port = NULL;
     rig.ports--;
     dp_guard_free(p->guard);
     free(p);
@@ -149,6 +160,28 @@ void dp_rx(struct dp_port *p, uint16_t proto, struct adit_frame **v, uint32_t n)
     for (uint32_t i = 0; i < n; i++)
         p->count.rx_bytes += v[i]->len;
     p->count.last_rx_ms = now_ms;
+}
+
+int dp_iface_open(const struct dp_iface_cfg *cfg, struct dp_iface **out)
+{
+    *out = calloc(1, sizeof **out);
+    snprintf((*out)->name, sizeof (*out)->name, "%s", cfg->name);
+    return 0;
+}
+
+void dp_iface_close(struct dp_iface *i)
+{
+    must(!i || !i->port);
+    free(i);
+}
+
+const char *dp_iface_name(const struct dp_iface *i) { return i->name; }
+
+int dp_iface_route(struct dp_iface *i, const struct adit_addr *net, uint32_t metric, bool add)
+{
+    (void)metric;
+    say("%s:%s:%u.%u ", add ? "route" : "unroute", i->name, net->ip[0], net->ip[1]);
+    return 0;
 }
 
 const struct dp_count *dp_count(const struct dp_port *p) { return &p->count; }
@@ -387,11 +420,24 @@ static void tunnel_free(struct adit_self *self)
         }
 }
 
+static int32_t tunnel_dial(struct adit_self *self, struct adit_link *link, const struct adit_dial *d,
+                           void **call)
+{
+    must(caller_count < CALLERS);
+    if (rig.dial_fails)
+        return rig.dial_fails;
+    struct caller *c = rig.dialled = &callers[caller_count++];
+    *c = (struct caller){ .tunnel = of_self(self), .link = link, .role = ADIT_ROLE_ANSWER, .to = *d };
+    *call = c;
+    return 0;
+}
+
 static const struct adit_life life = { .size = sizeof life, .create = create };
 static const struct adit_life tunnel_life = { .size = sizeof life, .create = create,
                                               .destroy = tunnel_free };
 static const struct adit_tunnel tunnel_vt = { .size = sizeof tunnel_vt, .protocol = "stub",
-                                              .tx = tunnel_tx, .hangup = tunnel_hangup };
+                                              .tx = tunnel_tx, .hangup = tunnel_hangup,
+                                              .dial = tunnel_dial };
 static const struct adit_auth auth_vt = { .size = sizeof auth_vt, .check = check, .cancel = cancel,
                                           .methods = ADIT_AUTH_PAP | ADIT_AUTH_CHAP };
 static const struct adit_policy policy_vt = { .size = sizeof policy_vt, .decide = decide,
@@ -488,12 +534,33 @@ static void peer_data(void *u, uint16_t proto, struct adit_frame **v, uint32_t n
     }
 }
 
+static const struct adit_addr server_inner = { .family = ADIT_AF_IPV4, .prefix = 32, .ip = { 10, 8, 0, 1 } },
+                              client_inner = { .family = ADIT_AF_IPV4, .prefix = 32, .ip = { 10, 8, 0, 9 } };
+
+static void peer_judges(struct caller *c, const struct adit_auth_query *q)
+{
+    size_t len = strlen(c->password);
+    bool right = q->method == ADIT_AUTH_PAP && q->password_len == len && !memcmp(q->password, c->password, len);
+    struct adit_auth_answer a = { .size = sizeof a, .cause = ADIT_CAUSE_AUTH_FAILED,
+                                  .verdict = right ? ADIT_VERDICT_ACCEPT : ADIT_VERDICT_REJECT };
+    c->user = right ? "judged" : NULL;
+    ppp_auth_answer(c->ppp, &a);
+}
+
 static void peer_event(void *u, const struct ppp_event *ev)
 {
-    const struct ppp_net net = { .encryption = ADIT_ENC_NONE, .ipv4 = 1, .ipv6 = rig.ipv6, .want_dns = 1 };
+    struct ppp_net net = { .encryption = ADIT_ENC_NONE, .ipv4 = 1, .ipv6 = rig.ipv6, .want_dns = 1 };
     struct caller *c = u;
     struct ppp_info i;
+    if (c->role == ADIT_ROLE_ANSWER) {
+        net.our = server_inner;
+        net.peer = client_inner;
+        net.dns[0] = server_inner;
+    }
     switch (ev->type) {
+    case PPP_EV_AUTH_QUERY:
+        peer_judges(c, ev->query);
+        break;
     case PPP_EV_AUTHENTICATED:
         ppp_net_start(c->ppp, &net);
         break;
@@ -553,6 +620,62 @@ struct caller *rig_call(struct stub *tunnel, const char *user, uint8_t host)
     return c;
 }
 
+/* ---- servers: calls that the host makes ------------------------------------------------------------ */
+
+struct rig_news rig_news;
+
+static void news_rung(void *u, const char *name) { (void)u; say("rung:%s ", name); }
+
+static void news_up(void *u, const struct ses_dialled *d)
+{
+    (void)u;
+    say("up ");
+    rig_news.ups++;
+    rig_news.last = *d;
+}
+
+static void news_down(void *u, uint32_t cause, const char *text)
+{
+    (void)u;
+    must(!rig.in_rx);
+    say("over ");
+    rig_news.downs++;
+    rig_news.cause = cause;
+    snprintf(rig_news.text, sizeof rig_news.text, "%s", text);
+}
+
+struct ses_dial rig_dialled(struct stub *tunnel)
+{
+    static const struct ses_dial_ops news = { news_rung, news_up, news_down };
+    memset(&rig_news, 0, sizeof rig_news);
+    return (struct ses_dial){
+        .tunnel = tunnel->inst, .entry = "work", .user = "anna", .password = "secret",
+        .to = { .size = sizeof (struct adit_dial),
+                .to = { .family = ADIT_AF_IPV4, .prefix = 32, .ip = { 192, 0, 2, 77 } } },
+        .allow = ADIT_AUTH_PAP, .encryption = ADIT_ENC_NONE, .dns = true, .ipv6 = rig.ipv6, .ops = &news,
+    };
+}
+
+void rig_pick_up(struct caller *c, const char *password, const char *as)
+{
+    struct ppp_cfg cfg = { .role = ADIT_ROLE_ANSWER, .mru = 1400, .mtu_max = 1400,
+                           .auth_demand = password ? ADIT_AUTH_PAP : 0,
+                           .auth_allow = as ? ADIT_AUTH_PAP : 0, .user = as, .password = "proof" };
+    c->password = password;
+    c->as = as;
+    c->up = c->down = false;
+    if (!c->timer)
+        c->timer = loop_timer_new(peer_tick, c);
+    if (!c->ppp) {
+        c->info = (struct adit_link_info){ .size = sizeof c->info, .role = ADIT_ROLE_DIAL, .peer = c->to.to,
+            .our = { .family = ADIT_AF_IPV4, .prefix = 32, .ip = { 192, 0, 2, 1 } } };
+        ses_link_api.up(c->link, &c->info);
+    }
+    ppp_free(c->ppp);           /* picked up once more: it begins anew on the same call */
+    c->ppp = ppp_new(&cfg, &peer_ops, c);
+    ppp_up(c->ppp);
+}
+
 void rig_redial(struct caller *c, const char *user)
 {
     ppp_free(c->ppp);
@@ -581,6 +704,13 @@ void rig_inject(struct caller *c, const void *frame, uint32_t len)
     uint8_t buf[ADIT_ROOM + BYTES + ADIT_ROOM];
     struct adit_frame f = frame_in(buf, sizeof buf, frame, len), *v = &f;
     fly(c, true, &v, 1);
+}
+
+void rig_send6(struct caller *c, const void *datagram, uint32_t len)
+{
+    uint8_t buf[ADIT_ROOM + BYTES + ADIT_ROOM];
+    struct adit_frame f = frame_in(buf, sizeof buf, datagram, len), *v = &f;
+    ppp_tx(c->ppp, PPP_IPV6, &v, 1);
 }
 
 void rig_traffic(struct caller *c)

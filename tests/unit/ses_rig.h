@@ -8,6 +8,9 @@
  *     ck_assert(c->up);
  *     rig_close();
  *
+ *     struct ses_dial d = rig_dialled(rig.tunnel);             // the other way round
+ *     ses_dial(&d, &s); rig_pick_up(rig.dialled, "secret", NULL);   // the server's end of it
+ *
  * What the stubs hear stands in rig.log, in words. A stub that is called from
  * where the ladder must not call it (a tunnel's hangup inside its own rx) fails
  * the test.
@@ -62,6 +65,10 @@ struct caller {
     uint32_t hangup_cause;
     bool deaf;                  /* takes nothing that comes */
     bool slow_hangup;           /* hung_up is all that happens; rig_hang_up() ends the call */
+    uint32_t role;              /* DIAL: it called; ANSWER: it was called */
+    struct adit_dial to;        /* ANSWER: how */
+    const char *password;       /* ANSWER: the right one */
+    const char *as;             /* ANSWER: who it is, when it has to prove itself; NULL: it does not */
     struct adit_addr address;
     uint8_t heard[1500];        /* the last IPv6 datagram that came, and how many did */
     uint32_t heard_len, heard_count;
@@ -78,6 +85,8 @@ extern struct rig {
     bool rude;                  /* tunnels end without link->down() for their calls */
     bool ipv6;                  /* callers want IPv6, too */
     bool at_once;               /* tunnels call link->down() from inside hangup() */
+    int32_t dial_fails;         /* what a tunnel's dial() says */
+    struct caller *dialled;     /* who was called last */
 } rig;
 
 /* The rooms, with section `ppp:` from YAML ("" defaults). */
@@ -99,6 +108,17 @@ void rig_quit(struct caller *c);                /* Terminate-Request */
 void rig_clear(void);                           /* all callers go, and are forgotten */
 void rig_inject(struct caller *c, const void *frame, uint32_t len);    /* as if its PPP had sent it */
 void rig_traffic(struct caller *c);             /* a datagram from the client, now */
+
+/* What the rig hears of a call of its own; words go to rig.log. */
+struct ses_dial rig_dialled(struct stub *tunnel);
+extern struct rig_news {
+    uint32_t ups, downs, cause;
+    struct ses_dialled last;
+    char text[256];
+} rig_news;
+/* The server that was called has taken the call. `password` NULL: it asks for none. */
+void rig_pick_up(struct caller *c, const char *password, const char *as);
+void rig_send6(struct caller *c, const void *datagram, uint32_t len);   /* from its end, an IPv6 datagram */
 
 void rig_run(uint64_t ms);                      /* virtual time goes by */
 uint64_t rig_now(void);
