@@ -35,6 +35,10 @@ static const struct command {
     { "history", cmd_history, "sessions and failed attempts of the past: list, show, summary" },
     { "ipsec", cmd_ipsec, "IPsec peers and associations; rekey, drop, export-wireshark" },
     { "radius", cmd_radius, "RADIUS servers: how they are, counters, test" },
+    { "dial", cmd_dial, "connect to a server by an entry of the phone book" },
+    { "hangup", cmd_hangup, "end one connection that was dialled" },
+    { "entries", cmd_entries, "the phone book: yours and the system's" },
+    { "connections", cmd_connections, "what is dialled: state, addresses, bytes; --watch" },
     { "log", cmd_log, "what happened; --follow" },
     { "trace", cmd_trace, "what a user's client and we say, decoded, as it is said" },
     { "capture", cmd_capture, "decrypted frames into a pcapng file, for Wireshark" },
@@ -92,7 +96,7 @@ static int cmd_help(int argc, char **argv)
     }
     puts("usage: adit [--socket PATH] [--json] COMMAND ...\n");
     for (size_t i = 0; i < COMMANDS; i++)
-        printf("  %-10s %s\n", commands[i].name, commands[i].text);
+        printf("  %-11s %s\n", commands[i].name, commands[i].text);
     puts("\n--json prints JSON instead of tables, on every command.\n"
          "--socket PATH (or $ADIT_SOCKET) chooses the daemon; default " ADIT_RUN_DIR
          "/control.sock.\nSee adit(8).");

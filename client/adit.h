@@ -33,6 +33,10 @@ int cmd_explain(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_ipsec(int argc, char **argv);
 int cmd_radius(int argc, char **argv);
+int cmd_dial(int argc, char **argv);
+int cmd_hangup(int argc, char **argv);
+int cmd_entries(int argc, char **argv);
+int cmd_connections(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_capture(int argc, char **argv);
@@ -62,6 +66,8 @@ int table_take(json_t *list, const struct column *cols, const char *empty);
 /* Prints one object as "key: value" lines. */
 int lines_take(json_t *o, const struct column *rows);
 int json_take(json_t *o);                       /* prints JSON; frees */
+void json_line(const json_t *o);                /* prints it as one line of several */
+void json_line_take(json_t *o);
 /* A string of the daemon's as a terminal may see it, to be freed: peers choose
  * their names, and one may hold the terminal's own commands. */
 char *show_clean(const char *s);

@@ -424,8 +424,7 @@ int cmd_plugins(int argc, char **argv)
 static bool print_entry(json_t *o)
 {
     if (adit_options.json) {
-        json_dumpf(o, stdout, JSON_COMPACT);
-        putchar('\n');
+        json_line(o);
     } else {
         printf("%s %-7s %-10s %s %s\n", json_string_value(json_object_get(o, "when")),
                json_string_value(json_object_get(o, "level")),

@@ -53,6 +53,20 @@ int json_take(json_t *o)
     return 0;
 }
 
+void json_line(const json_t *o)
+{
+    printed = true;
+    json_dumpf(o, stdout, JSON_COMPACT);
+    putchar('\n');
+    fflush(stdout);
+}
+
+void json_line_take(json_t *o)
+{
+    json_line(o);
+    json_decref(o);
+}
+
 static void bytes(json_int_t n, char *out, size_t size)
 {
     static const char units[] = "kMGTP";

@@ -42,7 +42,8 @@ t "ppp knows no socket, loop or plugin" "$(grep -nE '#include <(sys/socket|netin
 t "plugins include only adit/ headers and their own folder" "$(for d in plugins/*/; do
     grep -nE '^#include "' "$d"*.[ch] 2>/dev/null | while IFS=: read -r f l inc; do
         h=$(echo "$inc" | sed 's/.*"\(.*\)".*/\1/'); [ -e "$d$h" ] || echo "$f:$l $inc"; done; done)"
-t "every source says what it knows" "$(for f in core/*/*.c plugins/*/*.c; do
+t "libadit includes its own files alone" "$(grep -nE '^#include "' client/libadit/*.[ch] | grep -vE '"(lib_int|libadit).h"'; grep -n '#include <adit/' client/libadit/*.[ch])"
+t "every source says what it knows" "$(for f in core/*/*.c plugins/*/*.c client/libadit/*.c; do
     head -12 "$f" | grep -qE 'Knows:|^/\* [a-z0-9_]+\.c - ' || echo "$f"; done)"
 t "no path of a developer's machine stands in the tree" "$(git grep -nE '/(home|work|root)/[a-z]' -- core client plugins sdk bench tests man packaging 2>/dev/null | grep -vE 'arrows.sh|HOME=/root' | head -5)"
 echo "1..$n"
