@@ -57,6 +57,7 @@ static const struct { int number; const char *text; } errors[] = {
     { 769, "The destination cannot be reached." },
     { 778, "The server could not prove who it is." },
     { 781, "No certificate of this host is usable." },
+    { 788, "IPsec found no algorithms that both ends permit." },
     { 789, "IPsec could not be negotiated with the server." },
     { 792, "IPsec's negotiation took too long." },
     { 798, "No certificate can be used with EAP, or the server's is not acceptable." },
