@@ -76,6 +76,8 @@ static bool print_line(json_t *o)
     if (adit_options.json) {
         json_dumpf(o, stdout, JSON_COMPACT);
         putchar('\n');
+    } else if (json_object_get(o, "begun")) {
+        fprintf(stderr, "tracing; interrupt to end\n");
     } else if (lost) {
         if (json_integer_value(lost))
             fprintf(stderr, "adit: %lld lines were lost: this end reads too slowly\n",

@@ -129,12 +129,13 @@ static void verb_trace_follow(struct ctl_call *c, json_t *args)
         return;
     }
     w->call = c;
-    w->ear = trace_listen(&pick, &ears, w);
-    if (!w->ear) {
+    if (!trace_may_listen()) {
         free(w);
         ctl_error(c, ADIT_EBUSY, "%u others trace or capture already", TRACE_LISTENERS);
         return;
     }
+    ctl_say_take(c, json_pack("{s:b}", "begun", 1));    /* before what is under way */
+    w->ear = trace_listen(&pick, &ears, w);
     if (seconds && (w->end = loop_timer_new(watcher_end, w)))
         loop_timer_set(w->end, seconds * 1000);
     ctl_follow(c, watcher_gone, w);

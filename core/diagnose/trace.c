@@ -485,6 +485,12 @@ static void api_line(struct adit_self *self, const struct adit_addr *peer, uint3
             say(&listeners[i], peer, NULL, &r, protocol, text);
 }
 
+void trace_peer_note(const struct adit_addr *peer, const char *protocol, const char *text)
+{
+    if (api_wanted(NULL, peer, TRACE_NOTE) & ADIT_TRACE_LINES)
+        api_line(NULL, peer, TRACE_NOTE, protocol, text);
+}
+
 /* RFC 1071 */
 static uint32_t sum(uint32_t s, const uint8_t *p, size_t len)
 {
@@ -585,6 +591,8 @@ static void review_all(void)
     ADIT_LIST_EACH(n, &talks)
         review(ADIT_OF(n, struct trace_talk, node));
 }
+
+bool trace_may_listen(void) { return listening < TRACE_LISTENERS; }
 
 struct trace_listener *trace_listen(const struct trace_pick *pick, const struct trace_ears *ears,
                                     void *u)

@@ -71,6 +71,8 @@ void trace_frames(struct trace_talk *t, bool sent, uint16_t proto, struct adit_f
 /* ---- writing: peers without a session ---- */
 
 extern const struct adit_trace_api trace_api;   /* what plugins call */
+/* The same for the daemon itself; asks first. */
+void trace_peer_note(const struct adit_addr *peer, const char *protocol, const char *text);
 
 /* ---- reading ---- */
 
@@ -116,6 +118,7 @@ struct trace_ears {
     void (*packet)(void *u, const struct trace_packet *p);      /* NULL: not interested */
 };
 #define TRACE_LISTENERS 16      /* at once */
+bool trace_may_listen(void);    /* one more */
 /* Lines that are kept of negotiations under way come first, at once. NULL: there
  * are too many already. */
 struct trace_listener *trace_listen(const struct trace_pick *pick, const struct trace_ears *ears,

@@ -233,13 +233,15 @@ void ses_failed(struct ses *s, enum phase reached)
 static void failed_early(struct adit_self *self, uint32_t rung, const struct adit_link_info *i,
                          uint32_t cause, const char *text, const char *setting)
 {
-    char peer[ADDR_TEXT];
+    char peer[ADDR_TEXT], line[300];
     bool tunnel = self->kind == ADIT_KIND_TUNNEL;
     const struct cause_names names = { .tunnel = tunnel ? self->name : NULL,
                                        .security = tunnel ? NULL : self->name };
     struct ses_failure *f = add(self, rung, cause, text);
     struct adit_attrs *attrs = plug_attr_api.make();
     const struct adit_host *h = self->host;
+    snprintf(line, sizeof line, "refused: %s: %s", cause_code(cause), f->text);
+    trace_peer_note(&i->peer, "session", line);
     f->number = ses_number(f->id);
     f->peer = i->peer;
     f->our = i->our;

@@ -160,6 +160,7 @@ void inst_say_silent(struct inst *in, const struct sad_assoc *a)
 {
     struct sad_assoc_view v;
     sad_assoc_view(a, &v);
+    inst_say_line(in, &v.who->peer, ADIT_TRACE_NOTE, ev_silent.sentence);
     tell_failed(in, ADIT_CAUSE_ESP_BLOCKED, &v.who->peer, NULL);
     if (in->self->host->log->allow(in->self, &ev_silent, 6))
         adit_event(in->self, &ev_silent, ADIT_KV_ADDR("peer", &v.who->peer),
@@ -174,11 +175,15 @@ void inst_say_moved(struct inst *in, const struct sad_assoc *a, const struct adi
 {
     struct sad_assoc_view v;
     sad_assoc_view(a, &v);
+    inst_say_line(in, from, ADIT_TRACE_NOTE, ev_moved.sentence);
     adit_event(in->self, &ev_moved, ADIT_KV_S("identity", v.who->identity),
                ADIT_KV_ADDR("from", &v.who->peer), ADIT_KV_ADDR("to", from));
 }
 
 void inst_say_call_failed(struct inst *in, const struct adit_addr *peer, const char *why)
 {
+    char line[300];
+    snprintf(line, sizeof line, "%s %s", ev_call.sentence, why ? why : "");
+    inst_say_line(in, peer, ADIT_TRACE_NOTE, line);
     adit_event(in->self, &ev_call, ADIT_KV_ADDR("peer", peer), ADIT_KV_S("reason", why ? why : ""));
 }

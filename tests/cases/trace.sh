@@ -5,8 +5,8 @@
 watching= catching=
 let_all_go() { local p; for p in $watching $catching; do kill "$p" 2>/dev/null; wait "$p" 2>/dev/null; done; watching= catching=; }
 trap 'let_all_go; cleanup' EXIT
-# watch FILE arguments...: adit trace in the background
-watch() { local f=$1; shift; : >"$work/$f"; adit trace "$@" >"$work/$f" 2>"$work/$f.err" & watching="$watching $!"; }
+# watch FILE arguments...: adit trace in the background, begun when this returns
+watch() { local f=$1; shift; : >"$work/$f"; adit trace "$@" >"$work/$f" 2>"$work/$f.err" & watching="$watching $!"; soon grep -q tracing "$work/$f.err"; }
 # catch FILE arguments...: adit capture in the background, begun when this returns
 catch() {
     local f=$1; shift
@@ -62,6 +62,15 @@ kept() {
         no_secret "$work/kept"
 }
 t "  is kept with its lines, tunnel and all, without a secret" kept
+full() {
+    hold --sessions 1 --hold 30
+    soon json 'len([s for s in j if s["state"]=="up"])==1' sessions
+    adit ports set l2tp 1 && ! load --sessions 1; local rc=$?
+    adit ports set l2tp 128; adit drop --all; let_go
+    adit trace --kept 192.0.2.2 >"$work/kept"
+    [ $rc = 0 ] && in_order "$work/kept" "<- L2TP SCCRQ" "<- L2TP ICRQ" "session refused: ADIT-PORTS-EXHAUSTED" "-> L2TP CDN"
+}
+t "a call that was refused before PPP is kept by its address" full
 t "one that went well is not" eval 'load --sessions 1 && s=$(adit log | sed -n "s/.*session\.up session=\([^ ]*\).*/\1/p" | tail -1) && ! adit trace --kept "$s" 2>"$work/err" && grep -q "nothing is kept" "$work/err"'
 
 # ---- captures
