@@ -444,7 +444,13 @@ static void link_up(struct adit_link *l, const struct adit_link_info *given)
                                       ADIT_AUTH_EAP_MD5);
     cfg.auth_eap = eap & ADIT_AUTH_EAP_TLS ? ADIT_AUTH_EAP_TLS :
                    eap & ADIT_AUTH_EAP_MSCHAPV2 ? ADIT_AUTH_EAP_MSCHAPV2 : eap;
-    if (!cfg.auth_demand && !s->dial) {
+    if (!s->dial && !plug_running_next(ADIT_KIND_AUTH, NULL)) {
+        ses_fault(s, "auth", NULL);
+        ses_end(s, ADIT_CAUSE_AUTH_UNAVAILABLE, "No authenticator runs.");
+        return;
+    }
+    if (!s->dial && !cfg.auth_demand) {
+        ses_fault(s, "ppp.auth", "auth");
         ses_end(s, ADIT_CAUSE_NO_COMMON_METHOD,
                 "No authenticator can judge any of the methods in ppp.auth.");
         return;

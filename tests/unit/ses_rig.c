@@ -185,6 +185,7 @@ int dp_iface_route(struct dp_iface *i, const struct adit_addr *net, uint32_t met
 }
 
 const struct dp_count *dp_count(const struct dp_port *p) { return &p->count; }
+struct dp_count *rig_count(void) { return &rig.last_port->count; }
 const char *dp_tun_name(void) { return "stub0"; }
 
 /* ---- stub plugins -------------------------------------------------------------------------- */
@@ -207,14 +208,14 @@ void rig_answer(struct stub *s)
     switch (s->self->kind) {
     case ADIT_KIND_AUTH: {
         struct adit_auth_answer a = { .size = sizeof a, .verdict = s->verdict, .cause = s->cause,
-                                      .message = s->why, .attrs = s->attrs };
+                                      .message = s->why, .attrs = s->attrs, .place = s->place };
         h->request->done(s->self, s->req, s->status, s->status ? NULL : &a);
         break;
     }
     case ADIT_KIND_POLICY: {
         struct adit_policy_answer a = { .size = sizeof a, .grant = s->grant, .cause = s->cause,
                                         .policy = s->no_match ? NULL : s->name, .why = s->why,
-                                        .profile = s->attrs };
+                                        .profile = s->attrs, .place = s->place };
         if (s->no_match)
             a.grant = 0;
         h->request->done(s->self, s->req, s->status, s->status ? NULL : &a);
@@ -549,7 +550,7 @@ static void peer_judges(struct caller *c, const struct adit_auth_query *q)
 
 static void peer_event(void *u, const struct ppp_event *ev)
 {
-    struct ppp_net net = { .encryption = ADIT_ENC_NONE, .ipv4 = 1, .ipv6 = rig.ipv6, .want_dns = 1 };
+    struct ppp_net net = { .encryption = ADIT_ENC_NONE, .ipv4 = !rig.no_ipv4, .ipv6 = rig.ipv6, .want_dns = 1 };
     struct caller *c = u;
     struct ppp_info i;
     if (c->role == ADIT_ROLE_ANSWER) {
@@ -593,7 +594,8 @@ static void peer_tick(void *u)
 
 static void peer_begin(struct caller *c, const char *user)
 {
-    struct ppp_cfg cfg = { .role = ADIT_ROLE_DIAL, .mru = 1400, .mtu_max = 1400, .auth_allow = 0xff,
+    struct ppp_cfg cfg = { .role = ADIT_ROLE_DIAL, .mru = 1400, .mtu_max = 1400,
+                           .auth_allow = rig.can ? rig.can : 0xff,
                            .user = user, .password = "secret" };
     c->user = user;
     c->up = c->down = false;
@@ -609,7 +611,8 @@ struct caller *rig_call(struct stub *tunnel, const char *user, uint8_t host)
     c->info = (struct adit_link_info){ .size = sizeof c->info, .role = ADIT_ROLE_ANSWER,
         .our = { .family = ADIT_AF_IPV4, .prefix = 32, .ip = { 192, 0, 2, 254 } },
         .peer = { .family = ADIT_AF_IPV4, .prefix = 32, .port = (uint16_t)(1000 + caller_count),
-                  .ip = { 192, 0, 2, host } } };
+                  .ip = { 192, 0, 2, host } },
+        .peer_host = rig.peer_host };
     c->refused = ses_link_api.open(tunnel->self, &c->info, c, &c->link);
     if (c->refused)
         return c;

@@ -34,6 +34,7 @@ struct stub {
     uint32_t verdict, cause, grant;
     bool no_match;              /* a policy engine without a policy for this */
     const char *why;
+    const char *place;          /* where the account stands, or the policy */
     struct adit_attrs *attrs;   /* with an acceptance, a grant or a lease */
     uint32_t first;             /* a pool's next address, host order; every lease takes one */
     uint32_t left;              /* addresses in it */
@@ -84,6 +85,9 @@ extern struct rig {
     struct stub *tunnel, *auth, *policy, *pool;         /* of rig_house() */
     bool rude;                  /* tunnels end without link->down() for their calls */
     bool ipv6;                  /* callers want IPv6, too */
+    bool no_ipv4;               /* callers want no IPv4 */
+    uint32_t can;               /* methods that callers know, ADIT_AUTH_*; 0: all */
+    const char *peer_host;      /* how callers' computers are named; NULL: not */
     bool at_once;               /* tunnels call link->down() from inside hangup() */
     int32_t dial_fails;         /* what a tunnel's dial() says */
     struct caller *dialled;     /* who was called last */
@@ -107,6 +111,7 @@ void rig_hang_up(struct caller *c, uint32_t cause);     /* the bearer is gone */
 void rig_quit(struct caller *c);                /* Terminate-Request */
 void rig_clear(void);                           /* all callers go, and are forgotten */
 void rig_inject(struct caller *c, const void *frame, uint32_t len);    /* as if its PPP had sent it */
+struct dp_count *rig_count(void);               /* of the last port of the data path */
 void rig_traffic(struct caller *c);             /* a datagram from the client, now */
 
 /* What the rig hears of a call of its own; words go to rig.log. */

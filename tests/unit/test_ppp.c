@@ -1298,7 +1298,7 @@ START_TEST(van_jacobson_and_old_addresses_are_rejected)
 }
 END_TEST
 
-START_TEST(a_client_that_insists_on_its_address_is_refused)
+START_TEST(D14_a_client_that_insists_on_its_address_is_refused)
 {
     struct world *w = script_new();
     net_open(w);
@@ -1561,7 +1561,7 @@ static Suite *suite(void)
         K4_mppe_of_all_zero_bits, other_compressions_are_rejected_and_ours_is_named,
         encryption_cannot_be_talked_away, stateful_links_recover_from_loss,
         W16_servers_without_a_value_are_rejected, van_jacobson_and_old_addresses_are_rejected,
-        a_client_that_insists_on_its_address_is_refused,
+        D14_a_client_that_insists_on_its_address_is_refused,
         headers_are_understood_in_every_form, runs_are_split_and_order_is_kept,
         compression_is_used_when_the_peer_takes_it, before_authentication_nothing_else_passes,
         ppp_net_start_needs_an_authenticated_peer, a_network_that_the_peer_closes_ends_the_link,

@@ -172,7 +172,7 @@ START_TEST(what_does_not_run_is_passed_over)
     c = rig_call(t, "anna", 2);
     rig_run(1000);
     ck_assert(!c->up);
-    last_failure_is(ADIT_CAUSE_NO_COMMON_METHOD, "");
+    last_failure_is(ADIT_CAUSE_AUTH_UNAVAILABLE, "");
     rig_close();
 }
 END_TEST
