@@ -39,6 +39,7 @@ static const struct command {
     { "hangup", cmd_hangup, "end one connection that was dialled" },
     { "entries", cmd_entries, "the phone book: yours and the system's" },
     { "connections", cmd_connections, "what is dialled: state, addresses, bytes; --watch" },
+    { "interfaces", cmd_interfaces, "demand-dial interfaces: state, why one is unreachable" },
     { "log", cmd_log, "what happened; --follow" },
     { "trace", cmd_trace, "what a user's client and we say, decoded, as it is said" },
     { "capture", cmd_capture, "decrypted frames into a pcapng file, for Wireshark" },

@@ -37,6 +37,7 @@ int cmd_dial(int argc, char **argv);
 int cmd_hangup(int argc, char **argv);
 int cmd_entries(int argc, char **argv);
 int cmd_connections(int argc, char **argv);
+int cmd_interfaces(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_capture(int argc, char **argv);

@@ -81,13 +81,17 @@ static json_t *step_json(const struct dialling *d, const struct adit_progress *p
         return json_object();
     const struct { const char *key, *value; } rows[] = {
         { "server", p->server }, { "protocol", p->protocol }, { "interface", p->interface },
-        { "address", p->address }, { "peer", p->peer }, { "method", p->method },
+        { "address", p->address }, { "address6", p->address6 }, { "peer", p->peer }, { "method", p->method },
         { "encryption", p->encryption }, { "code", p->code }, { "text", p->text }, { "remedy", p->remedy },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         set(o, rows[i].key, rows[i].value);
     if (*p->dns)
         json_object_set_new(o, "dns", texts(p->dns));
+    if (p->mtu)
+        json_object_set_new(o, "mtu", json_integer((json_int_t)p->mtu));
+    if (p->over)
+        json_object_set_new(o, "over", json_integer((json_int_t)p->over));
     if (p->error)
         json_object_set_new(o, "ras", json_integer(p->error));
     if (*p->tried) {
@@ -117,15 +121,22 @@ static void line_end(struct dialling *d)
 
 static void show_state(struct dialling *d)
 {
-    char *state = clean(d->last, "state"), *server = clean(d->last, "server");
+    char *state = clean(d->last, "state"), *server = clean(d->last, "server"), *protocol = clean(d->last, "protocol"),
+         *why = clean(d->last, "text");
     line_end(d);
-    fprintf(stderr, "%s: %s%s%s", d->entry, state, *server ? " " : "", server);
+    fprintf(stderr, "%s: %s", d->entry, state);
+    if (*server)
+        fprintf(stderr, "%s%s to %s", *protocol ? " by " : "", protocol, server);
+    if (d->error)
+        fprintf(stderr, ", error %d: %s", d->error, *why ? why : adit_error_text(d->error));
     d->rewrites = isatty(STDERR_FILENO) == 1;
     if (!d->rewrites)
         fputc('\n', stderr);
     fflush(stderr);
     free(state);
     free(server);
+    free(protocol);
+    free(why);
 }
 
 static void show_connected(struct dialling *d)

@@ -1,4 +1,4 @@
-/* dial_list.c - `adit entries`, `adit connections`.
+/* dial_list.c - `adit entries`, `adit connections`, `adit interfaces`.
  *
  * Knows:  which columns, rates from two looks.
  * Leaves: the asking to libadit, a user's own phone book to own_book.c.
@@ -96,20 +96,31 @@ static uint64_t now_ms(void)
 
 static json_t *connection_row(const struct adit_connection *k)
 {
-    json_t *o = json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "handle", (json_int_t)k->handle,
-                          "entry", k->entry, "state", k->state_text, "user", k->user, "server", k->server,
-                          "protocol", k->protocol, "interface", k->interface, "address", k->address, "peer",
-                          k->peer, "since", k->since);
+    const struct { const char *key, *value; } texts[] = {
+        { "entry", k->entry }, { "state", k->state_text }, { "owner", k->owner }, { "user", k->user },
+        { "server", k->server }, { "protocol", k->protocol }, { "interface", k->interface },
+        { "address", k->address }, { "address6", k->address6 }, { "peer", k->peer }, { "since", k->since },
+        { "method", k->method }, { "encryption", k->encryption },
+    };
     const struct { const char *key; uint64_t value; } rows[] = {
+        { "mtu", k->mtu },
         { "duration_ms", k->duration_ms }, { "bytes_in", k->bytes_in }, { "bytes_out", k->bytes_out },
         { "packets_in", k->packets_in }, { "packets_out", k->packets_out }, { "redials", k->redials },
     };
+    json_t *o = json_pack("{s:I}", "handle", (json_int_t)k->handle);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        json_object_set_new(o, texts[i].key, json_string(texts[i].value));
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         json_object_set_new(o, rows[i].key, json_integer((json_int_t)rows[i].value));
     json_t *dns = json_array();
     for (const char *const *s = k->dns; *s; s++)
         json_array_append_new(dns, json_string(*s));
     json_object_set_new(o, "dns", dns);
+    if (k->error) {
+        json_object_set_new(o, "ras", json_integer(k->error));
+        json_object_set_new(o, "code", json_string(k->code));
+        json_object_set_new(o, "text", json_string(k->text));
+    }
     if (k->over)
         json_object_set_new(o, "over", json_integer((json_int_t)k->over));
     return o;
@@ -181,6 +192,44 @@ int cmd_connections(int argc, char **argv)
         sleep(1);
     }
     adit_free(before);
+    adit_client_close(c);
+    return rc;
+}
+
+/* ---- interfaces ---------------------------------------------------------------------------------- */
+
+int cmd_interfaces(int argc, char **argv)
+{
+    static const struct column cols[] = {
+        { "INTERFACE", "interface", SHOW_TEXT }, { "ENTRY", "entry", SHOW_TEXT },
+        { "STATE", "state", SHOW_TEXT },     { "PERSISTENT", "persistent", SHOW_YES },
+        { "HANDLE", "connection", SHOW_NUMBER }, { "SESSION", "session", SHOW_TEXT },
+        { "DIALLED BY", "packets_dialled", SHOW_NUMBER }, { "REFUSED", "packets_refused", SHOW_NUMBER },
+        { "WHY", "text", SHOW_TEXT },        { NULL, NULL, SHOW_TEXT },
+    };
+    struct adit_client *c = NULL;
+    struct adit_interface **list;
+    (void)argv;
+    if (argc != 1)
+        return misuse("usage: adit interfaces\n");
+    int rc = dial_client(&c), error = rc ? 0 : adit_interfaces(c, &list);
+    if (error)
+        rc = dial_complain(c, error);
+    if (!rc) {
+        json_t *rows = json_array();
+        for (size_t i = 0; list[i]; i++) {
+            const struct adit_interface *f = list[i];
+            json_t *o = json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:I, s:I}", "interface", f->name, "entry",
+                                  f->entry, "state", f->state, "persistent", (int)f->persistent, "session",
+                                  f->session, "code", f->code, "text", f->text, "packets_dialled",
+                                  (json_int_t)f->packets_dialled, "packets_refused", (json_int_t)f->packets_refused);
+            if (f->connection)
+                json_object_set_new(o, "connection", json_integer((json_int_t)f->connection));
+            json_array_append_new(rows, o);
+        }
+        adit_free(list);
+        rc = table_take(rows, cols, "No entry of the phone book has demand-dial: yes.");
+    }
     adit_client_close(c);
     return rc;
 }

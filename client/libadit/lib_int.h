@@ -65,6 +65,7 @@ void lib_arena_free(struct lib_arena *a);
 json_t *lib_parse(const char *line, size_t len);        /* an object, or NULL */
 /* 0, or ADIT_RAS_INVALID_DATA, ADIT_RAS_NOT_ENOUGH_MEMORY and nothing in *out. */
 int lib_read_entries(const json_t *list, struct adit_entry ***out);
+int lib_read_interfaces(const json_t *list, struct adit_interface ***out);
 int lib_read_connections(const json_t *list, struct adit_connection ***out);
 int lib_read_connection(const json_t *o, struct adit_connection **out);
 int lib_read_progress(const json_t *o, struct adit_progress **out);

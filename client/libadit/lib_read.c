@@ -195,6 +195,29 @@ int lib_read_entries(const json_t *list, struct adit_entry ***out)
     return done(&r, rows, out);
 }
 
+int lib_read_interfaces(const json_t *list, struct adit_interface ***out)
+{
+    struct reading r = { .bad = !json_is_array(list) };
+    struct adit_interface **rows;
+    size_t n = list_of(&r, list, LIB_LIST_MAX, &rows);
+    for (size_t i = 0; i < n && !r.bad; i++) {
+        const json_t *o = json_array_get(list, i), *persistent = json_object_get(o, "persistent");
+        struct adit_interface *f = rows[i] = take(&r.arena, sizeof *f);
+        if (!f)
+            break;
+        *f = (struct adit_interface){
+            .size = sizeof *f, .persistent = json_is_true(persistent),
+            .connection = number(&r, o, "connection"),
+            .packets_dialled = number(&r, o, "packets_dialled"),
+            .packets_refused = number(&r, o, "packets_refused"), .name = text(&r, o, "interface"),
+            .entry = text(&r, o, "entry"), .state = text(&r, o, "state"),
+            .session = text(&r, o, "session"), .code = text(&r, o, "code"), .text = text(&r, o, "text"),
+        };
+        r.bad = r.bad || !json_is_object(o) || (persistent && !json_is_boolean(persistent));
+    }
+    return done(&r, rows, out);
+}
+
 static void connection(struct reading *r, const json_t *o, struct adit_connection *c)
 {
     *c = (struct adit_connection){
@@ -206,7 +229,10 @@ static void connection(struct reading *r, const json_t *o, struct adit_connectio
         .user = text(r, o, "user"), .server = text(r, o, "server"),
         .protocol = text(r, o, "protocol"), .interface = text(r, o, "interface"),
         .address = text(r, o, "address"), .peer = text(r, o, "peer"),
-        .since = text(r, o, "since"), .dns = texts(r, o, "dns"),
+        .since = text(r, o, "since"), .dns = texts(r, o, "dns"), .mtu = number32(r, o, "mtu"),
+        .address6 = text(r, o, "address6"), .method = text(r, o, "method"),
+        .encryption = text(r, o, "encryption"), .owner = text(r, o, "owner"),
+        .code = text(r, o, "code"), .text = text(r, o, "text"), .error = error_of(r, o),
     };
     c->state = lib_state_of(c->state_text);
     r->bad = r->bad || !json_is_object(o) || !c->handle;
@@ -263,6 +289,8 @@ int lib_read_progress(const json_t *o, struct adit_progress **out)
     if (p) {
         *p = (struct adit_progress){
             .size = sizeof *p, .handle = number(&r, o, "handle"), .error = error_of(&r, o),
+            .mtu = number32(&r, o, "mtu"), .over = number(&r, o, "over"),
+            .address6 = text(&r, o, "address6"),
             .state_text = text(&r, o, "state"), .entry = text(&r, o, "entry"),
             .server = text(&r, o, "server"), .protocol = text(&r, o, "protocol"),
             .interface = text(&r, o, "interface"), .address = text(&r, o, "address"),
@@ -275,7 +303,7 @@ int lib_read_progress(const json_t *o, struct adit_progress **out)
         r.bad = r.bad || !p->state_text[0] || (p->state == ADIT_STATE_CONNECTED && !p->handle);
         if (p->state == ADIT_STATE_FAILED && !p->error)     /* it must not pass for success */
             p->error = ADIT_RAS_LINK_LOST;
-        if (p->state != ADIT_STATE_FAILED && p->state != ADIT_STATE_ENDED)
+        if (p->state != ADIT_STATE_FAILED && p->state != ADIT_STATE_ENDED && p->state != ADIT_STATE_WAITING)
             p->error = 0;
     }
     return done(&r, p, out);

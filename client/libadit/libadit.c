@@ -283,6 +283,19 @@ int adit_entries(struct adit_client *c, struct adit_entry ***out)
     return error;
 }
 
+int adit_interfaces(struct adit_client *c, struct adit_interface ***out)
+{
+    int error;
+    if (!c || !out)
+        return ADIT_RAS_INVALID_PARAMETER;
+    *out = NULL;
+    json_t *list = list_take(c, "dial.interfaces", &error);
+    if (list)
+        error = failed(c, lib_read_interfaces(list, out));
+    json_decref(list);
+    return error;
+}
+
 int adit_connections(struct adit_client *c, struct adit_connection ***out)
 {
     int error;
@@ -445,8 +458,8 @@ static void broken(struct adit_client *c, struct lib_chan *ch, int error)
     struct adit_progress p = {
         .size = sizeof p, .state = state, .handle = ch->handle, .error = error,
         .state_text = adit_state_text(state), .entry = "", .server = "", .protocol = "",
-        .interface = "", .address = "", .peer = "", .method = "", .encryption = "", .dns = dns,
-        .code = "", .text = text, .remedy = "", .tried = tried,
+        .interface = "", .address = "", .address6 = "", .peer = "", .method = "", .encryption = "",
+        .dns = dns, .code = "", .text = text, .remedy = "", .tried = tried,
     };
     ch->dead = true;
     if (ch->fn)

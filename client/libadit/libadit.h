@@ -190,17 +190,19 @@ struct adit_progress {
     uint32_t size;
     uint32_t state;             /* enum adit_state */
     uint64_t handle;
-    int32_t error;              /* FAILED, ENDED: enum adit_ras, 0: it was hung up */
-    uint32_t reserved;
+    int32_t error;              /* FAILED, ENDED, WAITING: enum adit_ras; else 0 */
+    uint32_t mtu;
     const char *state_text;     /* as the daemon calls it */
     const char *entry;          /* the entry's name */
     const char *server, *protocol, *interface;
     const char *address, *peer; /* inside: ours and the server's */
     const char *method, *encryption;
     const char *const *dns;     /* NULL behind the last one */
-    /* FAILED, ENDED: a code as ADIT-AUTH-FAILED, a sentence, what helps */
+    /* FAILED, ENDED, WAITING: a code as ADIT-AUTH-FAILED, a sentence, what helps */
     const char *code, *text, *remedy;
     const struct adit_attempt *const *tried;        /* NULL behind the last one */
+    const char *address6;       /* ours inside, of IPv6 */
+    uint64_t over;              /* the connection over which it runs; 0: none */
 };
 
 /* One step of a connection. It may use the client, but for adit_client_dispatch(). */
@@ -212,7 +214,8 @@ typedef void (*adit_progress_fn)(void *u, const struct adit_progress *p);
  * library's copies are wiped before it returns. */
 int adit_dial(struct adit_client *c, const struct adit_dial_options *options, adit_progress_fn fn,
               void *u, uint64_t *handle);
-/* Begins to dial: *handle names the attempt, and the connection when there is one.
+/* Begins to dial: *handle names the attempt, and the connection when there is one (0: it
+ * failed at once, of which `fn` hears like of any other failure).
  * `fn` hears of each state from adit_client_dispatch(), last of CONNECTED or FAILED. An
  * error that is returned is the only news. Ended by adit_hangup(), or with the client. */
 int adit_dial_begin(struct adit_client *c, const struct adit_dial_options *options, adit_progress_fn fn,
@@ -222,9 +225,9 @@ int adit_dial_begin(struct adit_client *c, const struct adit_dial_options *optio
 int adit_hangup(struct adit_client *c, uint64_t handle);
 /* The same of the connection of an entry. */
 int adit_hangup_entry(struct adit_client *c, const char *entry);
-/* Waits until the connection has ended: then 0, and *error (may be NULL) is why: 0
- * hung up, else a RAS number whose sentence adit_client_text() has. ADIT_RAS_TIMEOUT:
- * it has not. 0 ms: forever. */
+/* Waits until the connection has ended: then 0, and *error (may be NULL) is why:
+ * ADIT_RAS_USER_DISCONNECTION when it was hung up, else another RAS number, whose
+ * sentence adit_client_text() has. ADIT_RAS_TIMEOUT: it has not. 0 ms: forever. */
 int adit_wait(struct adit_client *c, uint64_t handle, uint32_t timeout_ms, int *error);
 /* `fn` hears of what happens to the connection (ENDED last) from
  * adit_client_dispatch(). */
@@ -244,10 +247,14 @@ struct adit_connection {
     uint64_t over;              /* the connection over which it runs; 0: none */
     uint64_t duration_ms, bytes_in, bytes_out, packets_in, packets_out;
     uint32_t redials;           /* since it was dialled */
-    uint32_t reserved;
+    uint32_t mtu;
     const char *state_text, *entry, *user, *server, *protocol, *interface;
     const char *address, *peer, *since;
     const char *const *dns;     /* NULL behind the last one */
+    const char *address6, *method, *encryption, *owner;
+    const char *code, *text;    /* why it is not connected */
+    int32_t error;              /* the same; 0: it is */
+    uint32_t reserved;
 };
 
 /* The connections that the caller may see, NULL behind the last one. */
@@ -263,6 +270,25 @@ struct adit_stats {
 
 /* The numbers of one connection, into the caller's struct. */
 int adit_statistics(struct adit_client *c, uint64_t handle, struct adit_stats *out);
+
+/* ---- demand-dial ------------------------------------------------------------------- */
+
+/* An interface that is there while nobody is connected. */
+struct adit_interface {
+    uint32_t size;
+    uint32_t persistent;        /* 1: it is to be connected always */
+    uint64_t connection;        /* its handle, when this side has dialled; 0: none */
+    uint64_t packets_dialled;   /* packets that had it dialled */
+    uint64_t packets_refused;   /* that were not let do so, by filter or hour */
+    const char *name;
+    const char *entry;
+    const char *state;          /* "disconnected", "connecting", "connected", "unreachable" */
+    const char *session;        /* when the other side has called: the session */
+    const char *code, *text;    /* why it is unreachable */
+};
+
+/* The demand-dial interfaces, NULL behind the last one. */
+int adit_interfaces(struct adit_client *c, struct adit_interface ***out);
 
 #if defined(__GNUC__) && __GNUC__ >= 4
 #pragma GCC visibility pop

@@ -54,6 +54,9 @@ def serve(s):
             say(ok=True, result=ENTRIES)
         elif v == "dial.connections":
             say(ok=True, result=[CONNECTION, dict(CONNECTION, handle=9, entry="own", over=7)])
+        elif v == "dial.interfaces":
+            say(ok=True, result=[{"interface": "branch", "entry": "branch", "state": "unreachable", "persistent": False,
+                                  "text": "The peer did not answer.", "packets_dialled": 3, "packets_refused": 0}])
         elif v == "dial.hangup":
             if a.get("handle", 7) == 7 and a.get("entry", "office") == "office":
                 say(ok=True, result={"ended": 1})
@@ -159,7 +162,7 @@ def lines(out):
 rc, out, err = adit("dial", "office", "--user", "anna", password="trustno1")
 t("dials with a password of a descriptor", rc == 0 and "office: connected by pptp to 192.0.2.1, address 10.9.0.2 on dial0, handle 7" in out, out, err)
 t("  which goes out once, without what follows it", asked[0]["args"] == {"entry": "office", "user": "anna", "password": "trustno1"}, asked)
-t("  each state is a line where there is no terminal", err.splitlines() == ["office: resolving", "office: connecting 192.0.2.1", "office: authenticating", "office: projected"], err)
+t("  each state is a line where there is no terminal", err.splitlines() == ["office: resolving", "office: connecting to 192.0.2.1", "office: authenticating", "office: projected"], err)
 rc, out, err = adit("dial", "office", "--json", password="trustno1")
 t("JSON lines", rc == 0 and [o["state"] for o in lines(out)] == ["resolving", "connecting", "authenticating", "projected", "connected"] and lines(out)[-1]["dns"] == ["10.9.0.53"] and err == "", out, err)
 rc, out, err = adit("dial", "office", password="wrong")
@@ -312,6 +315,10 @@ first, second = p.stdout.readline(), p.stdout.readline()
 p.kill()
 p.communicate()
 t("  --watch: a line each second, with rates", "rate_in" not in json.loads(first)[0] and json.loads(second)[0]["rate_in"] == 0, first, second)
+rc, out, err = adit("interfaces")
+t("interfaces, and why one is unreachable", rc == 0 and "unreachable" in out and "did not answer" in out, out)
+rc, out, err = adit("interfaces", "--json")
+t("  as JSON", rc == 0 and json.loads(out)[0]["packets_dialled"] == 3 and json.loads(out)[0]["persistent"] is False, out)
 with open(book, "w") as f:
     f.write("entries:\n  - server: x\n")
 rc, out, err = adit("dial", "own")

@@ -30,6 +30,7 @@ static void see_connection(const struct adit_connection *c)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     struct adit_entry **entries;
+    struct adit_interface **interfaces;
     struct adit_connection **list, *one;
     struct adit_progress *p;
     json_t *o = json_loadb((const char *)data, len, JSON_REJECT_DUPLICATES, NULL);
@@ -37,6 +38,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         for (size_t i = 0; entries[i]; i++)
             see(entries[i]->name), see(entries[i]->server), see(entries[i]->owner);
     adit_free(entries);
+    if (!lib_read_interfaces(o, &interfaces))
+        for (size_t i = 0; interfaces[i]; i++)
+            see(interfaces[i]->name), see(interfaces[i]->state), see(interfaces[i]->text);
+    adit_free(interfaces);
     if (!lib_read_connections(o, &list))
         for (size_t i = 0; list[i]; i++)
             see_connection(list[i]);
@@ -48,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         see(p->state_text), see(p->text), see(p->remedy), see(p->code), see_all(p->dns);
         for (size_t i = 0; p->tried[i]; i++)
             see(p->tried[i]->type), see(p->tried[i]->text);
-        if ((p->state == ADIT_STATE_FAILED) != (p->error && p->state != ADIT_STATE_ENDED))
+        if (p->state == ADIT_STATE_FAILED ? !p->error : p->error && p->state < ADIT_STATE_FAILED)
             abort();
     }
     adit_free(p);

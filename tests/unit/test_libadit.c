@@ -38,7 +38,7 @@ M(adit_attempt, type, 8);
 M(adit_attempt, server, 16);
 M(adit_attempt, code, 24);
 M(adit_attempt, text, 32);
-_Static_assert(sizeof(struct adit_progress) >= 136, "adit_progress has shrunk");
+_Static_assert(sizeof(struct adit_progress) >= 152, "adit_progress has shrunk");
 M(adit_progress, state, 4);
 M(adit_progress, handle, 8);
 M(adit_progress, error, 16);
@@ -56,7 +56,10 @@ M(adit_progress, code, 104);
 M(adit_progress, text, 112);
 M(adit_progress, remedy, 120);
 M(adit_progress, tried, 128);
-_Static_assert(sizeof(struct adit_connection) >= 144, "adit_connection has shrunk");
+M(adit_progress, mtu, 20);
+M(adit_progress, address6, 136);
+M(adit_progress, over, 144);
+_Static_assert(sizeof(struct adit_connection) >= 208, "adit_connection has shrunk");
 M(adit_connection, state, 4);
 M(adit_connection, handle, 8);
 M(adit_connection, over, 16);
@@ -76,6 +79,25 @@ M(adit_connection, address, 120);
 M(adit_connection, peer, 128);
 M(adit_connection, since, 136);
 M(adit_connection, dns, 144);
+M(adit_connection, mtu, 68);
+M(adit_connection, address6, 152);
+M(adit_connection, method, 160);
+M(adit_connection, encryption, 168);
+M(adit_connection, owner, 176);
+M(adit_connection, code, 184);
+M(adit_connection, text, 192);
+M(adit_connection, error, 200);
+_Static_assert(sizeof(struct adit_interface) >= 80, "adit_interface has shrunk");
+M(adit_interface, persistent, 4);
+M(adit_interface, connection, 8);
+M(adit_interface, packets_dialled, 16);
+M(adit_interface, packets_refused, 24);
+M(adit_interface, name, 32);
+M(adit_interface, entry, 40);
+M(adit_interface, state, 48);
+M(adit_interface, session, 56);
+M(adit_interface, code, 64);
+M(adit_interface, text, 72);
 _Static_assert(sizeof(struct adit_stats) >= 48, "adit_stats has shrunk");
 M(adit_stats, redials, 4);
 M(adit_stats, duration_ms, 8);
@@ -101,6 +123,10 @@ static const char connections[] =
     "\"peer\":\"10.9.0.1\",\"dns\":[\"10.9.0.53\",\"10.9.0.54\"],\"user\":\"anna\",\"since\":\"now\","
     "\"duration_ms\":5000,\"bytes_in\":9007199254740993,\"bytes_out\":2,\"packets_in\":3,\"packets_out\":4,"
     "\"redials\":1},{\"handle\":3,\"entry\":\"line\",\"state\":\"waiting\",\"over\":null}]}\n";
+static const char interfaces[] =
+    "{\"ok\":true,\"result\":[{\"interface\":\"branch\",\"entry\":\"branch\",\"state\":\"unreachable\","
+    "\"persistent\":true,\"connection\":0,\"session\":\"\",\"code\":\"ADIT-NO-ANSWER\",\"text\":\"No answer.\","
+    "\"packets_dialled\":5,\"packets_refused\":6}]}\n";
 static const char dialled[] =
     "{\"handle\":7,\"state\":\"resolving\"}\n{\"handle\":7,\"state\":\"connecting\",\"server\":\"192.0.2.1\"}\n"
     "{\"handle\":7,\"state\":\"authenticating\"}\n{\"handle\":7,\"state\":\"projected\"}\n"
@@ -126,7 +152,12 @@ struct heard {
 static void hear(void *u, const struct adit_progress *p)
 {
     struct heard *h = u;
+    const char *const strings[] = { p->state_text, p->entry, p->server, p->protocol, p->interface, p->address, p->peer,
+                                    p->method, p->encryption, p->code, p->text, p->remedy, p->address6 };
     ck_assert_uint_ge(p->size, sizeof *p);
+    for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++)
+        ck_assert_ptr_nonnull(strings[i]);
+    ck_assert(p->dns && p->tried);
     ck_assert_uint_lt(strlen(h->states) + strlen(p->state_text), sizeof h->states - 2);
     strcat(strcat(h->states, h->count ? " " : ""), p->state_text);
     h->last = p->state;
@@ -420,6 +451,39 @@ static int read_dial(struct adit_client *c)
     return error;
 }
 
+static int read_interfaces(struct adit_client *c)
+{
+    struct adit_interface **list;
+    int error = adit_interfaces(c, &list);
+    ck_assert_int_eq(error == 0, list != NULL);
+    for (size_t i = 0; list && list[i]; i++)
+        ck_assert(strlen(list[i]->name) + strlen(list[i]->text) < 4096);
+    adit_free(list);
+    return error;
+}
+
+START_TEST(demand_dial_interfaces)
+{
+    struct daemon_rig r = { .text = interfaces };
+    struct adit_client *c = client(&r);
+    struct adit_interface **list;
+    ck_assert_int_eq(adit_interfaces(c, &list), 0);
+    ck_assert_str_eq(list[0]->name, "branch");
+    ck_assert_str_eq(list[0]->state, "unreachable");
+    ck_assert_uint_eq(list[0]->persistent, 1);
+    ck_assert_uint_eq(list[0]->packets_dialled, 5);
+    ck_assert_uint_eq(list[0]->packets_refused, 6);
+    ck_assert_str_eq(list[0]->code, "ADIT-NO-ANSWER");
+    ck_assert_ptr_null(list[1]);
+    adit_free(list);
+    r.text = "{\"ok\":true,\"result\":[{\"persistent\":1}]}\n";
+    ck_assert_int_eq(adit_interfaces(c, &list), ADIT_RAS_INVALID_DATA);
+    end(&r, c);
+}
+END_TEST
+
+START_TEST(cut_off_interfaces) { mutilate(interfaces, read_interfaces); }
+END_TEST
 START_TEST(cut_off_entries) { mutilate(entries, read_entries); }
 END_TEST
 START_TEST(cut_off_connections) { mutilate(connections, read_connections); }
@@ -708,7 +772,7 @@ START_TEST(wait_for_the_end)
     ck_assert_int_eq(error, 829);
     ck_assert_str_eq(adit_client_text(c), "Lost.");
     ck_assert_str_eq(r.request, "{\"verb\":\"dial.watch\",\"args\":{\"handle\":7}}\n");
-    r.text = "{\"state\":\"ended\",\"ras\":0}\n";
+    r.text = "{\"state\":\"waiting\",\"ras\":809}\n{\"state\":\"ended\",\"ras\":0}\n";
     ck_assert_int_eq(adit_wait(c, 7, 0, &error), 0);
     ck_assert_int_eq(error, 0);
     ck_assert_str_eq(adit_client_text(c), "");
@@ -783,7 +847,7 @@ static Suite *suite(void)
     const TTest *const tests[] = {
         nobody_answers, environment_names_the_socket, users_are_sent_to_the_socket_beside, time_limit,
         phone_book, connections_and_statistics, lists_that_make_no_sense, cut_off_entries,
-        cut_off_connections, cut_off_dial, cut_off_failure, octet_by_octet, too_much, refusals,
+        demand_dial_interfaces, cut_off_interfaces, cut_off_connections, cut_off_dial, cut_off_failure, octet_by_octet, too_much, refusals,
         sentences, NULL,
     };
     const TTest *const dials[] = {
