@@ -27,7 +27,7 @@
 #include "session/ses.h"
 
 static struct {
-    const char *plugins, *tunnel, *user, *password, *state;
+    const char *plugins, *tunnel, *user, *password, *new_password, *state;
     const char *psk, *certs, *ike, *esp;        /* L2TP through IPsec */
     const char *eap_certs, *eap_name;           /* EAP-TLS */
     uint32_t methods;
@@ -144,6 +144,7 @@ static int dial(void)
         return rc;
     struct ses_dial d = {
         .tunnel = inst, .entry = "bench", .user = opt.user, .password = opt.password,
+        .new_password = opt.new_password,
         .to = { .size = sizeof d.to, .to = opt.to, .host_name = "bench",
                 .require_security = security != NULL },
         .allow = opt.methods, .encryption = opt.encryption, .tls = tls, .tls_name = opt.eap_name,
@@ -195,7 +196,8 @@ int main(int argc, char **argv)
         { "state", 1, NULL, 's' },   { "debug", 0, NULL, 'd' },
         { "ipsec", 1, NULL, 'K' },   { "ipsec-cert", 1, NULL, 'C' }, { "ike", 1, NULL, 'I' },
         { "esp", 1, NULL, 'E' },     { "methods", 1, NULL, 'M' },
-        { "eap-cert", 1, NULL, 'X' }, { "eap-name", 1, NULL, 'N' }, { NULL, 0, NULL, 0 },
+        { "eap-cert", 1, NULL, 'X' }, { "eap-name", 1, NULL, 'N' },
+        { "new-password", 1, NULL, 'W' }, { NULL, 0, NULL, 0 },
     };
     log_level(ADIT_LOG_WARN);
     for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -217,6 +219,7 @@ int main(int argc, char **argv)
         case 'M': if (!methods(optarg)) return 2; break;
         case 'X': opt.eap_certs = optarg; break;
         case 'N': opt.eap_name = optarg; break;
+        case 'W': opt.new_password = optarg; break;
         case 'd': log_level(ADIT_LOG_DEBUG); break;
         default:  return 2;
         }
@@ -225,7 +228,7 @@ int main(int argc, char **argv)
         fputs("usage: adit-bench-dial --plugins DIR --to ADDRESS --user NAME --password TEXT\n"
               "  [--tunnel l2tp|pptp] [--mtu N] [--mppe] [--everything] [--no-offload]\n"
               "  [--ipsec PSK | --ipsec-cert DIR] [--ike PROPOSAL] [--esp PROPOSAL]\n"
-              "  [--methods LIST] [--eap-cert DIR --eap-name NAME]\n", stderr);
+              "  [--methods LIST] [--new-password TEXT] [--eap-cert DIR --eap-name NAME]\n", stderr);
         return 2;
     }
     log_open(LOG_TO_STDERR, NULL);

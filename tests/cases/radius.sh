@@ -18,6 +18,7 @@ fixed   Cleartext-Password := "trustno1"
         MS-Primary-DNS-Server = 10.5.5.5,
         MS-Secondary-DNS-Server = 10.5.5.6,
         Class = "gold"
+stale   Cleartext-Password := "trustno1", SMB-Account-Ctrl-Text := "[Ue         ]"
 brief   Cleartext-Password := "trustno1"
         Session-Timeout = 2
 idle    Cleartext-Password := "trustno1"
@@ -106,6 +107,9 @@ methods "eap"
 t "EAP-TLS, passed on in fragments, with keys for MPPE" once $PPTP --methods eap-tls --eap-cert "$rad/certs" --eap-name server
 t "EAP-MSCHAPv2, passed on" once $PPTP --methods eap-mschapv2
 t "EAP-MD5, passed on" once --methods eap-md5
+methods "mschapv2"
+t "a password that has expired is refused" refused ADIT-PASSWORD-EXPIRED --methods mschapv2 --user stale
+methods "eap"
 t "EAP-MSCHAPv2, passed on, a wrong password" refused ADIT-AUTH-FAILED --methods eap-mschapv2 --password wrong
 methods "pap, mschapv2"
 
@@ -166,6 +170,12 @@ for who in local radius; do
         t "users of auth-$who: $how" once $how
         t "users of auth-$who: $how: a wrong password" refused ADIT-AUTH-FAILED $how --password wrong
     done
+    if [ $who = local ]; then
+        t "W20: a password that must be changed" eval 'adit user set --file "$work/conf/users.yaml" --must-change anna && adit reload'
+        t "  is, by a client that has another, with keys for MPPE" once $PPTP --methods mschapv2 --new-password trust.no.2
+        t "  and serves from then on" once $PPTP --password trust.no.2
+        t "  the old one no longer" refused ADIT-AUTH-FAILED
+    fi
     t "users of auth-$who: it stops" stop
 done
 done_testing
