@@ -74,15 +74,15 @@ static void ask_status(struct doctor_seen *s)
     if (!o) {
         snprintf(s->why_not, sizeof s->why_not, "%s", why);
     } else if (!same_file(text(o, "config"), s->config)) {
-        snprintf(s->why_not, sizeof s->why_not, "the daemon on %.100s has another configuration, %.300s", adit_options.socket,
-                 text(o, "config"));
+        snprintf(s->why_not, sizeof s->why_not, "the daemon on %.100s has another configuration, %.300s",
+                 adit_options.socket, text(o, "config"));
     } else {
         s->serving = true;
         s->pid = (int)number(o, "pid");
         s->sessions = (uint32_t)number(o, "sessions");
         snprintf(s->tun, sizeof s->tun, "%s", text(o, "interface"));
         json_array_foreach (json_object_get(o, "why"), i, line)
-            doctor_note(s->degraded, &s->degraded_count, "", "%s", json_string_value(line) ? json_string_value(line) : "");
+            doctor_note(s->degraded, &s->degraded_count, "", "%s", json_string_value(line));
     }
     json_decref(o);
 }
@@ -115,8 +115,9 @@ static void ask_plugins(struct doctor_seen *s)
     s->plugins_known = json_is_array(list);
     json_array_foreach (list, i, o)
         if (!strcmp(text(o, "state"), "refused"))
-            doctor_note(s->refused, &s->refused_count, "do what it says, or take the file away; then: systemctl restart adit",
-                        "%s: %s", text(o, "file"), text(o, "error"));
+            doctor_note(s->refused, &s->refused_count,
+                        "do what it says, or take the file away; then: systemctl restart adit", "%s: %s",
+                        text(o, "file"), text(o, "error"));
     json_decref(list);
 }
 
@@ -160,14 +161,18 @@ static const char *sentence_of(const char *line)
 
 static void check_line(struct doctor_seen *s, const char *line)
 {
+    uint32_t had = s->conf_note_count;
     if (!*line || strstr(line, "the configuration is good"))
         return;
     if (strstr(line, " plugin: ")) {
-        if (!s->serving)
-            doctor_note(s->refused, &s->refused_count, "do what it says, or take the file away", "%s", sentence_of(line));
-    } else {
-        doctor_note(s->conf_notes, &s->conf_note_count, "", "%s", sentence_of(line));
+        if (!s->serving)        /* else it has told what it loaded */
+            doctor_note(s->refused, &s->refused_count, "do what it says, or take the file away", "%s",
+                        sentence_of(line));
+        return;
     }
+    doctor_note(s->conf_notes, &s->conf_note_count, "", "%s", sentence_of(line));
+    if (s->conf_note_count > had)
+        s->conf_notes[had].mild = strstr(line, " warning ") != NULL;
 }
 
 static void check_config(struct doctor_seen *s)
@@ -179,7 +184,8 @@ static void check_config(struct doctor_seen *s)
     int rc = doctor_child(paths, argv, CHECK_MS, &said);
     s->conf_checked = rc >= 0;
     if (rc == -1)
-        snprintf(s->conf_run, sizeof s->conf_run, "aditd cannot be run: %s", errno == ENOENT ? "it is not installed" : strerror(errno));
+        snprintf(s->conf_run, sizeof s->conf_run, "aditd cannot be run: %s",
+                 errno == ENOENT ? "it is not installed" : strerror(errno));
     else if (rc == -2)
         snprintf(s->conf_run, sizeof s->conf_run, "aditd --check did not end");
     s->plugins_known |= rc >= 0;
@@ -216,7 +222,8 @@ static void *job_main(void *u)
     return NULL;
 }
 
-static struct job *job(struct job *list, uint32_t *count, struct doctor_seen *s, void (*run)(struct job *), const char *what, uint32_t nth)
+static struct job *job(struct job *list, uint32_t *count, struct doctor_seen *s, void (*run)(struct job *),
+                       const char *what, uint32_t nth)
 {
     struct job *j = &list[(*count)++];
     *j = (struct job){ .run = run, .seen = s, .what = what, .nth = nth };
@@ -326,10 +333,11 @@ static json_t *check_json(const struct doctor_check *c, enum doctor_state state,
 {
     json_t *list = json_array();
     for (uint32_t i = 0; i < o->count; i++)
-        json_array_append_new(list, json_pack("{s:s, s:s#, s:s#}", "state", doctor_state_name(o->find[i].state), "seen", o->find[i].seen,
-                                              (int)strnlen(o->find[i].seen, DOCTOR_TEXT), "remedy", o->find[i].mend,
-                                              (int)strnlen(o->find[i].mend, DOCTOR_TEXT)));
-    return json_pack("{s:s, s:s, s:s, s:o}", "check", c->name, "what", c->sentence, "state", doctor_state_name(state), "findings", list);
+        json_array_append_new(list, json_pack("{s:s, s:s#, s:s#}", "state", doctor_state_name(o->find[i].state), "seen",
+                                              o->find[i].seen, (int)strnlen(o->find[i].seen, DOCTOR_TEXT), "remedy",
+                                              o->find[i].mend, (int)strnlen(o->find[i].mend, DOCTOR_TEXT)));
+    return json_pack("{s:s, s:s, s:s, s:o}", "check", c->name, "what", c->sentence, "state", doctor_state_name(state),
+                     "findings", list);
 }
 
 static void check_print(const struct doctor_check *c, const struct doctor_out *o)
@@ -340,7 +348,8 @@ static void check_print(const struct doctor_check *c, const struct doctor_out *o
     for (uint32_t i = 0; i < o->count; i++) {
         const struct doctor_find *f = &o->find[i];
         char *seen = show_clean(f->seen), *mend = show_clean(f->mend);
-        printf("%s%s%s  %-13s  %s\n", colour ? colours[f->state] : "", words[f->state], colour ? "\033[0m" : "", i ? "" : c->name, seen ? seen : "");
+        printf("%s%s%s  %-13s  %s\n", colour ? colours[f->state] : "", words[f->state], colour ? "\033[0m" : "",
+               i ? "" : c->name, seen ? seen : "");
         if (mend && *mend)
             printf("%21s-> %s\n", "", mend);
         free(seen);
@@ -373,15 +382,15 @@ static int tell(const struct doctor_seen *s, int argc, char **argv)
             check_print(c, &out);
     }
     uint32_t failed = n.of[DOCTOR_FAIL], warned = n.of[DOCTOR_WARN];
+    const char *worst = doctor_state_name(failed ? DOCTOR_FAIL : warned ? DOCTOR_WARN : DOCTOR_PASS);
     if (adit_options.json) {
-        json_t *o = json_pack("{s:s, s:b, s:s, s:i, s:i, s:i, s:i, s:o}", "state", failed ? "fail" : warned ? "warn" : "pass", "serving",
-                              s->serving, "config", s->config, "passed", (int)n.of[DOCTOR_PASS], "warned", (int)warned, "failed", (int)failed,
-                              "skipped", (int)n.of[DOCTOR_SKIP], "checks", list);
+        json_t *o = json_pack("{s:s, s:b, s:s, s:i, s:i, s:i, s:i, s:o}", "state", worst, "serving", s->serving, "config", s->config, "passed", (int)n.of[DOCTOR_PASS], "warned",
+                              (int)warned, "failed", (int)failed, "skipped", (int)n.of[DOCTOR_SKIP], "checks", list);
         (void)json_take(o);
     } else {
         json_decref(list);
-        printf("\n%u passed, %u warned, %u failed, %u skipped (%s, %s)\n", n.of[DOCTOR_PASS], warned, failed, n.of[DOCTOR_SKIP], s->config,
-               s->serving ? "the daemon serves" : "no daemon was asked");
+        printf("\n%u passed, %u warned, %u failed, %u skipped (%s, %s)\n", n.of[DOCTOR_PASS], warned, failed,
+               n.of[DOCTOR_SKIP], s->config, s->serving ? "the daemon serves" : "no daemon was asked");
     }
     return failed ? 1 : 0;
 }

@@ -10,7 +10,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -21,6 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/addr.h"
+#include "diagnose/doctor_wire.h"
 #include "../plugins/pool-dhcp/dhcp_msg.h"
 
 #define TIMES    3
@@ -41,16 +41,10 @@ static uint32_t address_of(int fd, const char *interface)
 /* UDP to port 67 in an IPv4 packet; false: something else. */
 static bool unwrap(const uint8_t *p, size_t len, struct rd *out)
 {
-    struct rd r = rd_of(p, len);
-    uint8_t head = rd_u8(&r);
-    rd_skip(&r, 5);
-    uint16_t fragment = rd_u16(&r);
-    rd_skip(&r, 1);
-    uint8_t proto = rd_u8(&r);
-    rd_skip(&r, 10);
-    if (!rd_ok(&r) || head >> 4 != 4 || (head & 15u) < 5 || proto != IPPROTO_UDP || fragment & 0x3fffu)
+    struct doctor_ip4 ip;
+    struct rd r;
+    if (!doctor_wire_ip4(p, len, IPPROTO_UDP, &ip, &r))
         return false;
-    rd_skip(&r, (size_t)((head & 15u) - 5) * 4);
     rd_skip(&r, 2);
     uint16_t to = rd_u16(&r), size = rd_u16(&r);
     rd_skip(&r, 2);
@@ -78,7 +72,8 @@ static bool offers(struct doctor_pool *p, const uint8_t *b, size_t len, const st
 static void send_all(const struct doctor_pool *p, int fd, const uint8_t *b, size_t len)
 {
     for (uint32_t i = 0; i < p->server_count || !i; i++) {
-        struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(DHCP_PORT), .sin_addr.s_addr = htonl(INADDR_BROADCAST) };
+        struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(DHCP_PORT),
+                                  .sin_addr.s_addr = htonl(INADDR_BROADCAST) };
         if (p->server_count) {
             memcpy(&to.sin_addr, p->servers[i].ip, 4);
             to.sin_port = htons(p->servers[i].port ? p->servers[i].port : DHCP_PORT);

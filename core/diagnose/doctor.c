@@ -106,8 +106,10 @@ void doctor_tell_notes(struct doctor_out *o, enum doctor_state state, const stru
 void doctor_check_configuration(const struct doctor_seen *s, struct doctor_out *o)
 {
     for (uint32_t i = 0; i < s->conf_note_count; i++) {
-        doctor_say(o, DOCTOR_FAIL, "%s", s->conf_notes[i].seen);
-        doctor_mend(o, s->conf_read ? "correct it, then: aditd --check --config '%.400s'" : "correct '%.400s'; or adit setup writes a new one",
+        doctor_say(o, s->conf_notes[i].mild ? DOCTOR_WARN : DOCTOR_FAIL, "%s", s->conf_notes[i].seen);
+        doctor_mend(o,
+                    s->conf_read ? "correct it, then: aditd --check --config '%.400s'"
+                                 : "correct '%.400s'; or adit setup writes a new one",
                     s->config);
     }
     if (s->conf_note_count)
@@ -129,11 +131,17 @@ void doctor_check_daemon(const struct doctor_seen *s, struct doctor_out *o)
         doctor_say(o, DOCTOR_SKIP, "it does not serve: %s", s->why_not);
         return;
     }
+    if (s->elsewhere) {
+        doctor_say(o, DOCTOR_FAIL,
+                   "it serves in another network namespace, pid %d: what is told of the network here is not its own",
+                   s->pid);
+        doctor_mend(o, "nsenter --net --target %d adit doctor", s->pid);
+    }
     doctor_tell_notes(o, DOCTOR_FAIL, s->degraded, s->degraded_count);
     for (uint32_t i = 0; i < o->count; i++)
         if (!*o->find[i].mend)
             snprintf(o->find[i].mend, sizeof o->find[i].mend, "adit status; adit log");
-    if (!s->degraded_count)
+    if (!o->count)
         doctor_say(o, DOCTOR_PASS, "it serves, pid %d, %u session%s", s->pid, s->sessions, s->sessions == 1 ? "" : "s");
 }
 
@@ -141,7 +149,8 @@ void doctor_check_plugins(const struct doctor_seen *s, struct doctor_out *o)
 {
     doctor_tell_notes(o, DOCTOR_FAIL, s->refused, s->refused_count);
     if (!s->plugins_known)
-        doctor_say(o, DOCTOR_SKIP, "neither the daemon nor aditd --check could be asked%s%s", *s->conf_run ? ": " : "", s->conf_run);
+        doctor_say(o, DOCTOR_SKIP, "neither the daemon nor aditd --check could be asked%s%s", *s->conf_run ? ": " : "",
+                   s->conf_run);
     else if (!s->refused_count)
         doctor_say(o, DOCTOR_PASS, "none was refused");
 }
@@ -161,8 +170,8 @@ void doctor_check_privileges(const struct doctor_seen *s, struct doctor_out *o)
     }
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (!(s->caps >> rows[i].cap & 1)) {
-            doctor_say(o, DOCTOR_FAIL, "%s lacks %s, which is needed for %s", s->serving ? "the daemon" : "a process started here",
-                       rows[i].name, rows[i].what);
+            doctor_say(o, DOCTOR_FAIL, "%s lacks %s, which is needed for %s",
+                       s->serving ? "the daemon" : "a process started here", rows[i].name, rows[i].what);
             doctor_mend(o, "start aditd as root, or by systemctl start adit; in a container add the capability "
                         "(docker run --cap-add=%s)", rows[i].name + 4);
         }
@@ -182,9 +191,10 @@ void doctor_check_tun(const struct doctor_seen *s, struct doctor_out *o)
         doctor_say(o, DOCTOR_SKIP, "only root may open /dev/net/tun here");
     } else {
         doctor_say(o, DOCTOR_FAIL, "/dev/net/tun cannot be used: %s", strerror(s->tun_errno));
-        doctor_mend(o, s->tun_errno == ENOENT || s->tun_errno == ENODEV ?
-                    "modprobe tun; in a container give it the device (docker run --device=/dev/net/tun)" :
-                    "give the daemon the device: docker run --device=/dev/net/tun, or DeviceAllow=/dev/net/tun rw in its unit");
+        doctor_mend(o, s->tun_errno == ENOENT || s->tun_errno == ENODEV
+                           ? "modprobe tun; in a container give it the device (docker run --device=/dev/net/tun)"
+                           : "give the daemon the device: docker run --device=/dev/net/tun, or "
+                             "DeviceAllow=/dev/net/tun rw in its unit");
     }
 }
 
@@ -243,13 +253,16 @@ void doctor_check_clock(const struct doctor_seen *s, struct doctor_out *o)
     if (s->newest_s > s->now_s + 60) {
         doctor_time_text(s->now_s, now, sizeof now);
         doctor_time_text(s->newest_s, then, sizeof then);
-        doctor_say(o, DOCTOR_FAIL, "it is %s, and %s was written %s: the clock was set back, or lost its time", now, s->newest, then);
+        doctor_say(o, DOCTOR_FAIL, "it is %s, and %s was written %s: the clock was set back, or lost its time", now,
+                   s->newest, then);
         doctor_mend(o, "set it: timedatectl set-ntp true; or date -s 'YEAR-MONTH-DAY HOUR:MINUTE'");
     } else if (s->synchronised == 0) {
-        doctor_say(o, DOCTOR_WARN, "no time server keeps the clock: hours of policies, expiry of accounts and certificates go by it");
+        doctor_say(o, DOCTOR_WARN,
+                   "no time server keeps the clock: hours of policies, expiry of accounts and certificates go by it");
         doctor_mend(o, "apt install systemd-timesyncd && timedatectl set-ntp true");
     } else {
-        doctor_say(o, DOCTOR_PASS, s->synchronised > 0 ? "a time server keeps it" : "it is not before any file of ours");
+        doctor_say(o, DOCTOR_PASS,
+                   s->synchronised > 0 ? "a time server keeps it" : "it is not before any file of ours");
     }
 }
 
@@ -298,7 +311,8 @@ static void weak_methods(const struct doctor_seen *s, struct doctor_out *o)
         clear |= s->tunnels[i].clear && s->tunnels[i].ports;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (s->auth & rows[i].bit && clear) {
-            doctor_say(o, DOCTOR_WARN, "ppp.auth has %s, which %s, and tunnels without IPsec are served", rows[i].name, rows[i].why);
+            doctor_say(o, DOCTOR_WARN, "ppp.auth has %s, which %s, and tunnels without IPsec are served", rows[i].name,
+                       rows[i].why);
             doctor_mend(o, "take %s out of ppp.auth, or serve L2TP/IPsec only", rows[i].name);
         }
 }
@@ -310,8 +324,10 @@ static void weak_tunnels(const struct doctor_seen *s, struct doctor_out *o)
         if (!t->ports)
             continue;
         if (t->clear) {
-            doctor_say(o, DOCTOR_WARN, "tunnel '%s' serves L2TP without IPsec: whoever is on the way can read and change "
-                       "packets, and MPPE is all that protects them", t->name);
+            doctor_say(o, DOCTOR_WARN,
+                       "tunnel '%s' serves L2TP without IPsec: whoever is on the way can read and change "
+                       "packets, and MPPE is all that protects them",
+                       t->name);
             doctor_mend(o, "set require-security: yes, and add an entry of type ipsec to the section security");
         }
         if (!strcmp(t->type, "pptp") && t->none) {
@@ -338,17 +354,21 @@ void doctor_check_settings(const struct doctor_seen *s, struct doctor_out *o)
         doctor_mend(o, "take them out of 'proposals' and 'esp', unless clients know nothing better");
     }
     if (s->psk && s->psk_len && s->psk_len < 20) {
-        doctor_say(o, DOCTOR_WARN, "a pre-shared key has %u characters: who listens can try all likely ones", s->psk_len);
+        doctor_say(o, DOCTOR_WARN, "a pre-shared key has %u characters: who listens can try all likely ones",
+                   s->psk_len);
         doctor_mend(o, "make one: head -c 24 /dev/urandom | base64; or use certificates");
     }
     for (uint32_t i = 0; i < s->radius_count; i++)
         if (s->radius[i].lax && !s->radius[i].tls) {
-            doctor_say(o, DOCTOR_WARN, "answers of RADIUS server %s need no Message-Authenticator: who is on the way can "
-                       "forge them (CVE-2024-3596)", s->radius[i].name);
+            doctor_say(o, DOCTOR_WARN,
+                       "answers of RADIUS server %s need no Message-Authenticator: who is on the way can "
+                       "forge them (CVE-2024-3596)",
+                       s->radius[i].name);
             doctor_mend(o, "update the server, then set message-authenticator: required");
         }
     if (s->control_all) {
-        doctor_say(o, DOCTOR_WARN, "daemon.control-access is all: everybody on this host may end sessions and stop the daemon");
+        doctor_say(o, DOCTOR_WARN,
+                   "daemon.control-access is all: everybody on this host may end sessions and stop the daemon");
         doctor_mend(o, "set daemon.control-access to owner or group");
     }
     doctor_tell_notes(o, DOCTOR_WARN, s->open_files, s->open_file_count);

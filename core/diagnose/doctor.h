@@ -121,7 +121,10 @@ struct doctor_tunnel {
 };
 
 /* Something that was seen on the way. */
-struct doctor_note { char seen[DOCTOR_TEXT], mend[DOCTOR_TEXT]; };
+struct doctor_note {
+    bool mild;                  /* at most a warning */
+    char seen[DOCTOR_TEXT], mend[DOCTOR_TEXT];
+};
 
 /* ---- what is there ---------------------------------------------------------------- */
 
@@ -208,6 +211,7 @@ struct doctor_seen {
     struct doctor_note degraded[DOCTOR_NOTES];
     uint32_t degraded_count;
     uint32_t sessions;
+    bool elsewhere;             /* in another network namespace than we are */
 
     /* the host */
     bool root;
@@ -231,6 +235,7 @@ struct doctor_seen {
     struct doctor_packet packets[DOCTOR_PACKETS];
     uint32_t packet_count;
     bool old_tables;            /* iptables-legacy has rules, which nft does not show */
+    bool no_tables;             /* there is none of nftables or iptables */
     char wall_why[DOCTOR_TEXT]; /* why the packet filter could not be read; "": it could */
     int64_t now_s, newest_s;    /* the clock; the youngest of the files below */
     char newest[PATH_MAX];

@@ -1,12 +1,16 @@
 /* doctor_child.c - another program's word, and what nft says of the packet filter.
  *
- * Knows:  how a child is started, read and given up.
+ * Knows:  how a child is started, read and given up; whether there are rules at all.
  * Leaves: the meaning to doctor_wall.
  */
 #include "diagnose/doctor_child.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libmnl/libmnl.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -61,7 +65,8 @@ static bool read_all(int fd, const struct timespec *end, char **text)
 
 static int spawn(const char *const *paths, const char *const *argv, int out, pid_t *pid)
 {
-    char *const env[] = { (char *)(uintptr_t)"PATH=/usr/sbin:/sbin:/usr/bin:/bin", (char *)(uintptr_t)"LC_ALL=C", NULL };
+    char *const env[] = {(char *)(uintptr_t) "PATH=/usr/sbin:/sbin:/usr/bin:/bin", (char *)(uintptr_t) "LC_ALL=C",
+                         NULL};
     posix_spawn_file_actions_t fa;
     int rc = posix_spawn_file_actions_init(&fa);
     if (rc)
@@ -109,6 +114,39 @@ int doctor_child(const char *const *paths, const char *const *argv, int wait_ms,
     return ended && WIFEXITED(status) ? WEXITSTATUS(status) : -2;
 }
 
+static int count_table(const struct nlmsghdr *h, void *u)
+{
+    int *n = u;
+    (void)h;
+    ++*n;
+    return MNL_CB_OK;
+}
+
+/* The tables of nftables, as the kernel counts them: iptables makes such ones too, where
+ * nft itself is not installed. -1: it does not tell. */
+static int new_tables(void)
+{
+    char buf[8192];
+    int n = 0, rc = 1;
+    struct mnl_socket *nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+    if (!nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0) {
+        if (nl)
+            mnl_socket_close(nl);
+        return -1;
+    }
+    struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
+    h->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE;
+    h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+    h->nlmsg_seq = 1;
+    struct nfgenmsg *g = mnl_nlmsg_put_extra_header(h, sizeof *g);
+    g->nfgen_family = NFPROTO_UNSPEC;
+    ssize_t got = mnl_socket_sendto(nl, h, h->nlmsg_len);
+    while (got >= 0 && rc > 0 && (got = mnl_socket_recvfrom(nl, buf, sizeof buf)) >= 0)
+        rc = mnl_cb_run(buf, (size_t)got, 1, mnl_socket_get_portid(nl), count_table, &n);
+    mnl_socket_close(nl);
+    return got < 0 || rc < 0 ? -1 : n;
+}
+
 /* Tables of the old iptables, which nft does not show. */
 static bool old_tables(void)
 {
@@ -130,8 +168,12 @@ void doctor_look_wall(struct doctor_seen *s)
     int rc = doctor_child(paths, argv, NFT_MS, &text);
     s->wall_why[0] = '\0';
     s->old_tables = old_tables();
+    s->no_tables = rc == -1 && !s->old_tables && new_tables() == 0;
+    if (s->no_tables)
+        return;                 /* without rules nothing is asked of nft */
     if (rc == -1)
-        snprintf(s->wall_why, sizeof s->wall_why, "nft cannot be run: %s", errno == ENOENT ? "it is not installed" : strerror(errno));
+        snprintf(s->wall_why, sizeof s->wall_why, "nft cannot be run: %s",
+                 errno == ENOENT ? "it is not installed" : strerror(errno));
     else if (rc)
         snprintf(s->wall_why, sizeof s->wall_why, "nft -j list ruleset: %.400s",
                  rc == -2 ? "it did not end" : *text ? text : "it failed");

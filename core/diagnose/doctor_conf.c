@@ -147,7 +147,9 @@ static void dns_add(struct doctor_seen *s, const struct adit_array *a, const cha
 /* ---- daemon, network, ppp ------------------------------------------------------------ */
 
 struct base_conf { const char *socket, *state_dir; uint32_t access; };
-static const struct adit_word access_words[] = { { "owner", 0, 0 }, { "group", 0, 0 }, { "all", 1, 0 }, { NULL, 0, 0 } };
+static const struct adit_word access_words[] = {
+    { "owner", 0, 0 }, { "group", 0, 0 }, { "all", 1, 0 }, { NULL, 0, 0 },
+};
 // clang-format off
 static const struct adit_opt base_opts[] = {
     ADIT_OPT(FILE, base_conf, socket, "control-socket", ADIT_RUN_DIR "/control.sock", 0, ""),
@@ -235,7 +237,9 @@ static void read_link(struct doctor_seen *s, const struct conf_node *root)
 /* ---- tunnels and security -------------------------------------------------------------- */
 
 struct tunnel_conf { uint32_t ports, enc, secure; struct adit_array listen; };
-static const struct adit_word enc_words[] = { { "none", 1, 0 }, { "40", 2, 0 }, { "56", 4, 0 }, { "128", 8, 0 }, { NULL, 0, 0 } };
+static const struct adit_word enc_words[] = {
+    { "none", 1, 0 }, { "40", 2, 0 }, { "56", 4, 0 }, { "128", 8, 0 }, { NULL, 0, 0 },
+};
 static const struct adit_word encap_words[] = { { "nat", 0, 0 }, { "always", 1, 0 }, { NULL, 0, 0 } };
 // clang-format off
 static const struct adit_opt tunnel_opts[] = {
@@ -519,13 +523,20 @@ static void read_auth(struct doctor_seen *s, const struct conf_node *n)
                     "auth '%s' asks RADIUS servers for %llu s (limit), ppp.answer-timeout is %llu s: a login ends "
                     "before their answer", name_of(n), (unsigned long long)c.limit / 1000,
                     (unsigned long long)s->answer_timeout_ms / 1000);
+    struct adit_addr coa;
+    const char *at = conf_str(conf_get(conf_get(n, "coa"), "listen"));
+    if (at && !conf_parse_addr(at, &coa) && coa.family)
+        listen_add(s, DOCTOR_UDP, &coa, 3799, "RADIUS CoA", false);
     for (uint32_t i = 0; conf_is_seq(servers) && i < conf_count(servers); i++)
         read_server(s, name_of(n), conf_item(servers, i));
     conf_mem_free(mem);
 }
 
 struct file_conf { const char *file; };
-static const struct adit_opt file_opts[] = { ADIT_OPT(FILE, file_conf, file, "file", "users.yaml", 0, ""), ADIT_OPT_END };
+static const struct adit_opt file_opts[] = {
+    ADIT_OPT(FILE, file_conf, file, "file", "users.yaml", 0, ""),
+    ADIT_OPT_END
+};
 
 static void read_local(struct doctor_seen *s, const struct conf_node *n)
 {

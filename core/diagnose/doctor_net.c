@@ -17,7 +17,10 @@
 
 #define BYTES 32768u            /* what one answer of a dump may have */
 
-static uint8_t family_of(uint8_t af) { return af == AF_INET ? ADIT_AF_IPV4 : af == AF_INET6 ? ADIT_AF_IPV6 : ADIT_AF_NONE; }
+static uint8_t family_of(uint8_t af)
+{
+    return af == AF_INET ? ADIT_AF_IPV4 : af == AF_INET6 ? ADIT_AF_IPV6 : ADIT_AF_NONE;
+}
 
 /* The attributes that are wanted, by number. */
 #define MOST_ATTRS 32
@@ -29,7 +32,10 @@ static int keep_attr(const struct nlattr *a, void *u)
     return MNL_CB_OK;
 }
 
-static uint32_t u32_of(const struct nlattr *a) { return a && mnl_attr_get_payload_len(a) >= 4 ? mnl_attr_get_u32(a) : 0; }
+static uint32_t u32_of(const struct nlattr *a)
+{
+    return a && mnl_attr_get_payload_len(a) >= 4 ? mnl_attr_get_u32(a) : 0;
+}
 
 static bool addr_of(const struct nlattr *a, uint8_t af, uint8_t prefix, struct adit_addr *out)
 {
@@ -168,7 +174,8 @@ bool doctor_is_tun(const struct doctor_seen *s, const struct doctor_link *l)
 {
     /* before the kernel counted: every number */
     size_t n = strcspn(s->tun, "%");
-    return s->tun[n] ? !strncmp(l->name, s->tun, n) && l->name[n] >= '0' && l->name[n] <= '9' : !strcmp(l->name, s->tun);
+    return s->tun[n] ? !strncmp(l->name, s->tun, n) && l->name[n] >= '0' && l->name[n] <= '9'
+                     : !strcmp(l->name, s->tun);
 }
 
 bool doctor_is_private(const struct adit_addr *a)

@@ -180,7 +180,8 @@ static void raw_row(struct doctor_seen *s, const struct socket_row *r, void *u)
             return;             /* told by its name */
     char mend[DOCTOR_TEXT];
     snprintf(mend, sizeof mend, "stop it, if it serves VPNs: kill %d", h.pid);
-    doctor_note(s->rivals, &s->rival_count, mend, "process %s (pid %d) reads %s too", h.name, h.pid, gre ? "GRE" : "ESP");
+    doctor_note(s->rivals, &s->rival_count, mend, "process %s (pid %d) reads %s too", h.name, h.pid,
+                gre ? "GRE" : "ESP");
 }
 
 const char *doctor_unit_of(const char *process)
@@ -204,6 +205,9 @@ void doctor_look_ports(struct doctor_seen *s)
         for (uint32_t k = 0; k < s->addr_count; k++)
             l->no_address &= !adit_same_host(&s->addrs[k].addr, &l->addr);
     }
+    char pid[24];
+    snprintf(pid, sizeof pid, "%d", s->pid);
+    s->elsewhere = s->serving && s->root && !same_net(pid);
     DIR *proc = opendir("/proc");
     for (struct dirent *e; proc && (e = readdir(proc));)
         if (e->d_name[0] >= '1' && e->d_name[0] <= '9')

@@ -19,6 +19,7 @@
 
 #define DEPTH 16                /* chains that jump to each other */
 #define HOOKED 64               /* base chains of a hook */
+#define STEPS  200000u          /* rules that one packet may meet */
 
 enum fits { NO, PERHAPS, YES };
 enum end { GOES_ON, RETURNS, ACCEPTED, DROPPED };
@@ -28,6 +29,7 @@ struct walk {
     struct doctor_packet *p;
     const json_t *chain;        /* whose table sets and jumps are of */
     bool doubt;                 /* it was perhaps accepted before */
+    uint32_t steps;             /* rules that were run; chains that jump in circles end */
 };
 
 static const char *str(const json_t *o, const char *key)
@@ -377,6 +379,8 @@ static enum end run_chain(struct walk *w, const json_t *chain, int depth, bool p
         if (!r || strcmp(str(r, "chain"), str(chain, "name")) || strcmp(str(r, "table"), str(chain, "table")) ||
             strcmp(str(r, "family"), str(chain, "family")))
             continue;
+        if (w->steps++ > STEPS)
+            return RETURNS;
         enum end end = run_rule(w, r, depth, perhaps);
         w->chain = chain;
         if (end != GOES_ON)
@@ -434,7 +438,7 @@ static bool run_hook(struct walk *w, const char *hook)
 bool doctor_wall_judge(const char *ruleset, struct doctor_packet *p)
 {
     json_t *root = json_loads(ruleset, 0, NULL);
-    struct walk w = { json_object_get(root, "nftables"), p, NULL, false };
+    struct walk w = { json_object_get(root, "nftables"), p, NULL, false, 0 };
     bool good = json_is_array(w.all);
     p->verdict = DOCTOR_WALL_PASS;
     p->where[0] = p->chain[0] = '\0';

@@ -2,7 +2,7 @@
  * back.
  *
  * Knows:  what a packet filter, a route, an MTU must be like for tunnels.
- * Leaves: looking to doctor_net, doctor_wall and doctor_dns.
+ * Leaves: looking to doctor_net, doctor_wall and doctor_ask.
  */
 #include "diagnose/doctor_checks.h"
 
@@ -12,7 +12,8 @@
 
 /* ---- packets to be thought of ------------------------------------------------------ */
 
-static void packet(struct doctor_seen *s, const char *what, uint32_t proto, uint16_t port, const char *in, const char *out)
+static void packet(struct doctor_seen *s, const char *what, uint32_t proto, uint16_t port, const char *in,
+                   const char *out)
 {
     if (s->packet_count == DOCTOR_PACKETS)
         return;
@@ -90,11 +91,13 @@ static void open_it(struct doctor_out *o, const struct doctor_packet *p)
     else if (*p->out && tables)
         doctor_mend(o, "iptables -I FORWARD -i %s -j ACCEPT; iptables -I FORWARD -o %s -j ACCEPT", p->in, p->in);
     else if (*p->out)
-        doctor_mend(o, "nft insert rule %s iifname %s accept; nft insert rule %s oifname %s accept", chain, p->in, chain, p->in);
+        doctor_mend(o, "nft insert rule %s iifname %s accept; nft insert rule %s oifname %s accept", chain, p->in,
+                    chain, p->in);
     else if (firewalld && p->port)
         doctor_mend(o, "firewall-cmd --permanent --add-port=%u/%s && firewall-cmd --reload", p->port, proto);
     else if (firewalld)
-        doctor_mend(o, "firewall-cmd --permanent --add-protocol=%s && firewall-cmd --reload", p->proto == DOCTOR_GRE ? "gre" : "esp");
+        doctor_mend(o, "firewall-cmd --permanent --add-protocol=%s && firewall-cmd --reload",
+                    p->proto == DOCTOR_GRE ? "gre" : "esp");
     else if (ufw && p->port)
         doctor_mend(o, "ufw allow %u/%s", p->port, proto);
     else if (ufw)
@@ -115,16 +118,14 @@ static void wall(const struct doctor_seen *s, struct doctor_out *o, bool through
     for (uint32_t i = 0; i < s->packet_count; i++)
         n += (*s->packets[i].out != '\0') == through;
     if (!n) {
-        doctor_say(o, DOCTOR_SKIP, through ? "nothing is forwarded" : "no tunnel is served on an interface of this host");
-        return;
-    }
-    if (*s->wall_why && strstr(s->wall_why, "not installed")) {
-        doctor_say(o, s->old_tables ? DOCTOR_SKIP : DOCTOR_PASS, s->old_tables ? "its rules are of the old iptables and cannot be "
-                   "read here; see iptables-save" : "nft is not installed; no old tables either: nothing is filtered");
+        doctor_say(o, DOCTOR_SKIP,
+                   through ? "nothing is forwarded" : "no tunnel is served on an interface of this host");
         return;
     }
     if (*s->wall_why) {
-        doctor_say(o, DOCTOR_SKIP, "%s", s->wall_why);
+        doctor_say(o, s->root ? DOCTOR_WARN : DOCTOR_SKIP, "the packet filter has rules that were not judged: %s",
+                   s->wall_why);
+        doctor_mend(o, s->root ? "apt install nftables" : "sudo adit doctor");
         return;
     }
     for (uint32_t i = 0; i < s->packet_count; i++) {
@@ -133,16 +134,18 @@ static void wall(const struct doctor_seen *s, struct doctor_out *o, bool through
         if ((*p->out != '\0') != through || p->verdict == DOCTOR_WALL_PASS)
             continue;
         bad++;
-        doctor_say(o, drop ? DOCTOR_FAIL : DOCTOR_WARN, "%s %s dropped on %s%s%s by %s", p->what, drop ? "would be" : "may be",
-                   p->in, through ? " to " : "", p->out, p->where);
+        doctor_say(o, drop ? DOCTOR_FAIL : DOCTOR_WARN, "%s %s dropped on %s%s%s by %s", p->what,
+                   drop ? "would be" : "may be", p->in, through ? " to " : "", p->out, p->where);
         open_it(o, p);
     }
     if (s->old_tables) {
         doctor_say(o, DOCTOR_WARN, "there are rules of the old iptables too, which were not judged");
         doctor_mend(o, "iptables-legacy-save shows them; move them: iptables-legacy-save | iptables-nft-restore");
     } else if (!bad) {
-        doctor_say(o, DOCTOR_PASS, through ? "nothing drops them here" : "nothing drops them here; what stands between this host and the "
-                   "internet cannot be seen");
+        doctor_say(o, DOCTOR_PASS,
+                   through ? "nothing drops them here"
+                           : "nothing drops them here; what stands between this host and the "
+                             "internet cannot be seen");
     }
 }
 
@@ -151,20 +154,29 @@ void doctor_check_clients(const struct doctor_seen *s, struct doctor_out *o) { w
 
 /* ---- NAT before us ------------------------------------------------------------------------ */
 
-void doctor_check_nat(const struct doctor_seen *s, struct doctor_out *o)
+/* Clients come by IPv4; a server without any is called by IPv6. */
+static const struct doctor_addr *outside_address(const struct doctor_seen *s, uint8_t family, bool public)
 {
-    char text[ADDR_TEXT], ports[DOCTOR_TEXT] = "";
-    const struct doctor_addr *first = NULL;
     for (uint32_t i = 0; i < s->addr_count; i++) {
         const struct doctor_link *l = doctor_link_of(s, s->addrs[i].index);
         const struct adit_addr *a = &s->addrs[i].addr;
-        if (!l || !doctor_is_outside(s, l) || (a->family == ADIT_AF_IPV6 && doctor_is_private(a)))
-            continue;
-        if (!doctor_is_private(a)) {
-            doctor_say(o, DOCTOR_PASS, "%s has %s", l->name, addr_text_host(a, text));
-            return;
-        }
-        first = first ? first : &s->addrs[i];
+        if (l && doctor_is_outside(s, l) && a->family == family && doctor_is_private(a) != public)
+            return &s->addrs[i];
+    }
+    return NULL;
+}
+
+void doctor_check_nat(const struct doctor_seen *s, struct doctor_out *o)
+{
+    char text[ADDR_TEXT], ports[DOCTOR_TEXT] = "";
+    const struct doctor_addr *good = outside_address(s, ADIT_AF_IPV4, true),
+                             *first = outside_address(s, ADIT_AF_IPV4, false);
+    if (!good && !first)
+        good = outside_address(s, ADIT_AF_IPV6, true);
+    if (good) {
+        doctor_say(o, DOCTOR_PASS, "%s has %s", doctor_link_of(s, good->index)->name,
+                   addr_text_host(&good->addr, text));
+        return;
     }
     if (!first) {
         doctor_say(o, DOCTOR_SKIP, "the internet interface has no address");
@@ -172,12 +184,18 @@ void doctor_check_nat(const struct doctor_seen *s, struct doctor_out *o)
     }
     snprintf(ports, sizeof ports, "%s%s%s", s->ipsec ? "UDP 500 and 4500" : "", s->ipsec && s->pptp ? ", " : "",
              s->pptp ? "TCP 1723 and GRE (protocol 47; 'PPTP passthrough')" : "");
-    doctor_say(o, DOCTOR_WARN, "%s has only %s, which is not on the internet: a NAT stands before this server, unless clients "
-               "come from the same network%s", doctor_link_of(s, first->index)->name, addr_text_host(&first->addr, text),
-               s->ipsec ? "; Windows clients of L2TP/IPsec do not call a server behind NAT by themselves (error 809)" : "");
-    doctor_mend(o, "forward there to %s: %s%s", text, *ports ? ports : "UDP 1701", s->ipsec ? "; on each Windows client, as administrator: "
-                "reg add HKLM\\SYSTEM\\CurrentControlSet\\Services\\PolicyAgent /v AssumeUDPEncapsulationContextOnSendRule "
-                "/t REG_DWORD /d 2 /f, then restart it" : "");
+    doctor_say(o, DOCTOR_WARN,
+               "%s has only %s, which is not on the internet: a NAT stands before this server, unless clients "
+               "come from the same network%s",
+               doctor_link_of(s, first->index)->name, addr_text_host(&first->addr, text),
+               s->ipsec ? "; Windows clients of L2TP/IPsec do not call a server behind NAT by themselves (error 809)"
+                        : "");
+    doctor_mend(o, "forward there to %s: %s%s", text, *ports ? ports : "UDP 1701",
+                s->ipsec ? "; on each Windows client, as administrator: "
+                           "reg add HKLM\\SYSTEM\\CurrentControlSet\\Services\\PolicyAgent /v "
+                           "AssumeUDPEncapsulationContextOnSendRule "
+                           "/t REG_DWORD /d 2 /f, then restart it"
+                         : "");
 }
 
 /* ---- forwarding ------------------------------------------------------------------------------ */
@@ -194,7 +212,8 @@ void doctor_check_forwarding(const struct doctor_seen *s, struct doctor_out *o)
         return;
     }
     if (s->serving && !s->ip_forward) {
-        doctor_say(o, DOCTOR_FAIL, "net.ipv4.ip_forward is 0; something turned it off after aditd had turned it on, or forbade it");
+        doctor_say(o, DOCTOR_FAIL,
+                   "net.ipv4.ip_forward is 0; something turned it off after aditd had turned it on, or forbade it");
         doctor_mend(o, "sysctl -w net.ipv4.ip_forward=1; and net.ipv4.ip_forward=1 in /etc/sysctl.d/adit.conf");
     }
     if (s->serving && s->server_address6 && !s->ip6_forward) {
@@ -228,12 +247,16 @@ void doctor_check_rp_filter(const struct doctor_seen *s, struct doctor_out *o)
         if (!strict || l->loopback || !l->up)
             continue;
         if (doctor_is_tun(s, l)) {
-            doctor_say(o, DOCTOR_WARN, "rp_filter of %s was made strict after the daemon had made it loose: networks behind clients "
-                       "may be cut off", l->name);
+            doctor_say(o, DOCTOR_WARN,
+                       "rp_filter of %s was made strict after the daemon had made it loose: networks behind clients "
+                       "may be cut off",
+                       l->name);
             doctor_mend(o, "sysctl -w net.ipv4.conf.%s.rp_filter=2", l->name);
         } else if (doctor_is_outside(s, l) && way && way->index != l->index) {
-            doctor_say(o, DOCTOR_FAIL, "rp_filter of %s is strict, and the way to the internet leaves by %s: packets of clients that "
-                       "come in by %s are dropped", l->name, other ? other->name : "another interface", l->name);
+            doctor_say(o, DOCTOR_FAIL,
+                       "rp_filter of %s is strict, and the way to the internet leaves by %s: packets of clients that "
+                       "come in by %s are dropped",
+                       l->name, other ? other->name : "another interface", l->name);
             doctor_mend(o, "sysctl -w net.ipv4.conf.all.rp_filter=2 net.ipv4.conf.%s.rp_filter=2; and the same in "
                         "/etc/sysctl.d/adit.conf", l->name);
         }
@@ -275,9 +298,12 @@ void doctor_check_mtu(const struct doctor_seen *s, struct doctor_out *o)
         uint32_t fits = inner;
         while (fits > 576 && outer(fits, s->ipsec && s->l2tp) > l->mtu)
             fits--;
-        doctor_say(o, DOCTOR_FAIL, "the MTU of %s is %u; a client's packet of %u bytes (ppp.mtu, ppp.mru) needs %u: it goes in "
-                   "fragments, which many networks drop", l->name, l->mtu, inner, need);
-        doctor_mend(o, "set ppp.mtu and ppp.mru to %u, then adit reload; or ip link set %s mtu 1500", fits / 4 * 4, l->name);
+        doctor_say(o, DOCTOR_FAIL,
+                   "the MTU of %s is %u; a client's packet of %u bytes (ppp.mtu, ppp.mru) needs %u: it goes in "
+                   "fragments, which many networks drop",
+                   l->name, l->mtu, inner, need);
+        doctor_mend(o, "set ppp.mtu and ppp.mru to %u, then adit reload; or ip link set %s mtu 1500", fits / 4 * 4,
+                    l->name);
     }
     if (!seen)
         doctor_say(o, DOCTOR_SKIP, "no internet interface was found");
@@ -290,7 +316,8 @@ void doctor_check_mtu(const struct doctor_seen *s, struct doctor_out *o)
 static bool in_range(const struct adit_range *r, const struct adit_addr *a)
 {
     uint32_t n = adit_addr_len(a->family);
-    return a->family && a->family == r->first.family && memcmp(a->ip, r->first.ip, n) >= 0 && memcmp(a->ip, r->last.ip, n) <= 0;
+    return a->family && a->family == r->first.family && memcmp(a->ip, r->first.ip, n) >= 0 &&
+           memcmp(a->ip, r->last.ip, n) <= 0;
 }
 
 static bool leased_out(const struct doctor_pool *p, const struct adit_addr *a)
@@ -333,7 +360,8 @@ static void pool_overlap(const struct doctor_seen *s, const struct doctor_pool *
         bool gateway = false;
         for (uint32_t k = 0; k < s->route_count; k++)
             gateway |= adit_same_host(&s->routes[k].via, &s->neighs[i].addr);
-        if (!l || s->neighs[i].proxy || !s->neighs[i].alive || gateway || doctor_is_tun(s, l) || !leased_out(p, &s->neighs[i].addr))
+        if (!l || s->neighs[i].proxy || !s->neighs[i].alive || gateway || doctor_is_tun(s, l) ||
+            !leased_out(p, &s->neighs[i].addr))
             continue;
         snprintf(whose, sizeof whose, "in use by another host on %s", l->name);
         taken(o, p, &s->neighs[i].addr, whose);
@@ -349,8 +377,8 @@ static void lan_overlap(const struct doctor_seen *s, const struct doctor_pool *p
             const struct doctor_link *l = doctor_link_of(s, s->addrs[i].index);
             const struct adit_addr *a = &s->addrs[i].addr;
             const struct adit_range *r = &p->ranges[k];
-            if (!l || doctor_is_tun(s, l) || l->loopback || a->family != ADIT_AF_IPV4 || a->prefix >= 31 || !a->prefix ||
-                r->first.family != ADIT_AF_IPV4)
+            if (!l || doctor_is_tun(s, l) || l->loopback || a->family != ADIT_AF_IPV4 || a->prefix >= 31 ||
+                !a->prefix || r->first.family != ADIT_AF_IPV4)
                 continue;
             uint32_t mask = 0xffffffffu << (32 - a->prefix), base = addr_u32(a) & mask, end = base | ~mask,
                      from = addr_u32(&r->first), to = addr_u32(&r->last);
@@ -358,10 +386,14 @@ static void lan_overlap(const struct doctor_seen *s, const struct doctor_pool *p
                 continue;
             struct adit_addr net = addr_ipv4(base);
             net.prefix = a->prefix;
-            doctor_say(o, DOCTOR_FAIL, "pool '%s' (%s-%s) overlaps the network %s of %s, and is not a part of it that is free for clients",
-                       p->name, addr_text_host(&r->first, first), addr_text_host(&r->last, last), addr_text(&net, text), l->name);
-            doctor_mend(o, "give clients a network of their own (adit setup proposes one), or a part of the LAN that nobody uses and "
-                        "no DHCP server leases");
+            doctor_say(
+                o, DOCTOR_FAIL,
+                "pool '%s' (%s-%s) overlaps the network %s of %s, and is not a part of it that is free for clients",
+                p->name, addr_text_host(&r->first, first), addr_text_host(&r->last, last), addr_text(&net, text),
+                l->name);
+            doctor_mend(o, "give clients a network of their own (adit setup proposes one), or a part of the LAN that "
+                           "nobody uses and "
+                           "no DHCP server leases");
         }
 }
 
@@ -377,8 +409,10 @@ void doctor_check_overlap(const struct doctor_seen *s, struct doctor_out *o)
         for (uint32_t k = i + 1; k < s->pool_count; k++)
             for (uint32_t a = 0; a < p->range_count; a++)
                 for (uint32_t b = 0; b < s->pools[k].range_count; b++)
-                    if (in_range(&p->ranges[a], &s->pools[k].ranges[b].first) || in_range(&s->pools[k].ranges[b], &p->ranges[a].first)) {
-                        doctor_say(o, DOCTOR_FAIL, "pools '%s' and '%s' have the same addresses", p->name, s->pools[k].name);
+                    if (in_range(&p->ranges[a], &s->pools[k].ranges[b].first) ||
+                        in_range(&s->pools[k].ranges[b], &p->ranges[a].first)) {
+                        doctor_say(o, DOCTOR_FAIL, "pools '%s' and '%s' have the same addresses", p->name,
+                                   s->pools[k].name);
                         doctor_mend(o, "take them out of one of the two");
                     }
     }
@@ -413,18 +447,20 @@ void doctor_plan_back(struct doctor_seen *s)
         for (uint32_t i = 0; i < s->dns_count && !best.family; i++) {
             const struct doctor_route *r = doctor_route_to(s, &s->dns[i].server);
             const struct doctor_link *l = r ? doctor_link_of(s, r->index) : NULL;
-            if (l && (!outside || doctor_is_private(&s->dns[i].server)) && doctor_is_outside(s, l) == (outside != 0) && !doctor_is_tun(s, l))
+            if (l && (!outside || doctor_is_private(&s->dns[i].server)) && doctor_is_outside(s, l) == (outside != 0) &&
+                !doctor_is_tun(s, l))
                 best = s->dns[i].server;
         }
         for (uint32_t i = 0; i < s->route_count && !best.family; i++) {
             const struct doctor_link *l = doctor_link_of(s, s->routes[i].index);
-            if (l && s->routes[i].via.family == ADIT_AF_IPV4 && doctor_is_outside(s, l) == (outside != 0) && !doctor_is_tun(s, l) &&
-                (!outside || doctor_is_private(&s->routes[i].via)))
+            if (l && s->routes[i].via.family == ADIT_AF_IPV4 && doctor_is_outside(s, l) == (outside != 0) &&
+                !doctor_is_tun(s, l) && (!outside || doctor_is_private(&s->routes[i].via)))
                 best = s->routes[i].via;
         }
         for (uint32_t i = 0; i < s->neigh_count && !best.family && !outside; i++) {
             const struct doctor_link *l = doctor_link_of(s, s->neighs[i].index);
-            if (l && s->neighs[i].alive && !s->neighs[i].proxy && !doctor_is_outside(s, l) && !doctor_is_tun(s, l) && !l->loopback)
+            if (l && s->neighs[i].alive && !s->neighs[i].proxy && !doctor_is_outside(s, l) && !doctor_is_tun(s, l) &&
+                !l->loopback)
                 best = s->neighs[i].addr;
         }
     }
@@ -466,8 +502,10 @@ static void range_back(const struct doctor_seen *s, const struct adit_range *r, 
     addr_text_host(&r->first, first);
     addr_text_host(a, last);
     if (lan && !s->proxy_arp) {
-        doctor_say(o, DOCTOR_FAIL, "%s-%s are addresses of the LAN on %s, and network.proxy-arp is no: nobody answers there for clients",
-                   first, last, l->name);
+        doctor_say(
+            o, DOCTOR_FAIL,
+            "%s-%s are addresses of the LAN on %s, and network.proxy-arp is no: nobody answers there for clients",
+            first, last, l->name);
         doctor_mend(o, "set network.proxy-arp to yes, then systemctl restart adit");
     } else if (lan) {
         doctor_say(o, DOCTOR_PASS, "%s-%s: the LAN on %s finds clients by proxy ARP", first, last, l->name);
@@ -480,13 +518,19 @@ static void range_back(const struct doctor_seen *s, const struct adit_range *r, 
     } else if (s->back == 1) {
         doctor_say(o, DOCTOR_PASS, "%s answers a client's address", addr_text_host(&s->back_to, to));
     } else if (s->back == 0) {
-        doctor_say(o, DOCTOR_FAIL, "%s answers us, but not %s, an address of clients: it has no route back", addr_text_host(&s->back_to, to),
-                   addr_text_host(&s->back_from, text));
-        doctor_mend(o, "on the router of that network: ip route add %s via %s; or give clients addresses of the LAN itself; or set "
-                    "network.nat to the interface there", cover(r, last), our_address(s, &s->back_to, first));
+        doctor_say(o, DOCTOR_FAIL, "%s answers us, but not %s, an address of clients: it has no route back",
+                   addr_text_host(&s->back_to, to), addr_text_host(&s->back_from, text));
+        doctor_mend(o,
+                    "on the router of that network: ip route add %s via %s; or give clients addresses of the LAN "
+                    "itself; or set "
+                    "network.nat to the interface there",
+                    cover(r, last), our_address(s, &s->back_to, first));
     } else {
-        doctor_say(o, DOCTOR_WARN, "whether other hosts have a route to %s-%s is not known: %s", first, last, s->back_why);
-        doctor_mend(o, "on the router of the LAN: ip route add %s via ADDRESS-OF-THIS-HOST; or set network.nat to the interface there",
+        doctor_say(o, DOCTOR_WARN, "whether other hosts have a route to %s-%s is not known: %s", first, last,
+                   s->back_why);
+        doctor_mend(o,
+                    "on the router of the LAN: ip route add %s via ADDRESS-OF-THIS-HOST; or set network.nat to the "
+                    "interface there",
                     cover(r, last));
     }
 }
@@ -500,8 +544,10 @@ void doctor_check_return(const struct doctor_seen *s, struct doctor_out *o)
             if (p->ranges[k].first.family == ADIT_AF_IPV4)
                 range_back(s, &p->ranges[k], o);
         if (s->forward && *p->interface && !s->proxy_arp) {
-            doctor_say(o, DOCTOR_FAIL, "pool '%s' leases addresses of the LAN on %s, and network.proxy-arp is no: nobody answers there "
-                       "for clients", p->name, p->interface);
+            doctor_say(o, DOCTOR_FAIL,
+                       "pool '%s' leases addresses of the LAN on %s, and network.proxy-arp is no: nobody answers there "
+                       "for clients",
+                       p->name, p->interface);
             doctor_mend(o, "set network.proxy-arp to yes, then systemctl restart adit");
         } else if (s->forward && *p->interface) {
             doctor_say(o, DOCTOR_PASS, "pool '%s': the LAN on %s finds clients by proxy ARP", p->name, p->interface);
@@ -511,5 +557,6 @@ void doctor_check_return(const struct doctor_seen *s, struct doctor_out *o)
         }
     }
     if (!o->count)
-        doctor_say(o, DOCTOR_SKIP, s->forward ? "no pool is configured" : "nothing is forwarded (network.forward is no)");
+        doctor_say(o, DOCTOR_SKIP,
+                   s->forward ? "no pool is configured" : "nothing is forwarded (network.forward is no)");
 }

@@ -7,6 +7,7 @@
 #include "base/addr.h"
 #include "config/conf.h"
 #include "diagnose/doctor.h"
+#include "diagnose/doctor_wire.h"
 #include "session/ses.h"
 #include "unit.h"
 
@@ -26,7 +27,10 @@ static void link_add(int index, const char *name)
     strcpy(s->links[s->link_count++].name, name);
 }
 
-static void addr_add(int index, const char *text) { s->addrs[s->addr_count++] = (struct doctor_addr){ index, addr(text) }; }
+static void addr_add(int index, const char *text)
+{
+    s->addrs[s->addr_count++] = (struct doctor_addr){index, addr(text)};
+}
 
 static void route_add(const char *net, const char *via, int index)
 {
@@ -169,6 +173,10 @@ START_TEST(a_daemon_that_was_not_asked_is_no_failure)
     doctor_note(s->degraded, &s->degraded_count, "", "tunnel 'pptp' does not serve");
     IS("daemon", fail);
     SAID("adit status");
+    s->degraded_count = 0;
+    s->elsewhere = true;
+    IS("daemon", fail);
+    SAID("nsenter --net");
 }
 END_TEST
 
@@ -343,8 +351,12 @@ START_TEST(nat_before_the_server)
     IS("nat", warn);
     for (uint32_t i = 0; i < out.count; i++)
         ck_assert_ptr_null(strstr(out.find[i].mend, "reg add"));
-    addr_add(2, "2001:db8::1/64");
+    addr_add(2, "2001:db8::1/64");      /* most clients come by IPv4 */
+    IS("nat", warn);
+    s->addrs[0].addr = addr("fe80::1");
     IS("nat", pass);
+    s->addr_count = 2;
+    IS("nat", skip);
 }
 END_TEST
 
@@ -578,8 +590,10 @@ START_TEST(packets_that_are_only_thought_of)
         { TABLE(CHAIN("drop"), RULE(MATCH("==", DPORT("udp"), "\"@other\"") ACCEPT)), M, D },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct doctor_packet udp = { .proto = DOCTOR_UDP, .port = 500, .in = "eth0" }, gre = { .proto = DOCTOR_GRE, .in = "eth0" };
-        ck_assert_msg(doctor_wall_judge(rows[i].json, &udp) && doctor_wall_judge(rows[i].json, &gre), "row %zu: no JSON", i);
+        struct doctor_packet udp = {.proto = DOCTOR_UDP, .port = 500, .in = "eth0"},
+                             gre = {.proto = DOCTOR_GRE, .in = "eth0"};
+        ck_assert_msg(doctor_wall_judge(rows[i].json, &udp) && doctor_wall_judge(rows[i].json, &gre),
+                      "row %zu: no JSON", i);
         ck_assert_msg(udp.verdict == rows[i].udp500, "row %zu: UDP 500: %d by %s", i, udp.verdict, udp.where);
         ck_assert_msg(gre.verdict == rows[i].gre, "row %zu: GRE: %d by %s", i, gre.verdict, gre.where);
         ck_assert_int_eq(udp.verdict != DOCTOR_WALL_PASS, udp.where[0] != '\0');
@@ -635,9 +649,65 @@ START_TEST(how_a_wall_is_opened)
     IS("clients", fail);
     SAID("iptables -I FORWARD -i eth0 -j ACCEPT");
     strcpy(s->wall_why, "nft cannot be run: it is not installed");
+    IS("clients", warn);
+    SAID("apt install nftables");
+    s->root = false;
+    IS("clients", skip);
+    s->wall_why[0] = '\0';
+    s->packets[0].verdict = DOCTOR_WALL_PASS;
     IS("clients", pass);
     s->old_tables = true;
-    IS("clients", skip);
+    IS("clients", warn);
+}
+END_TEST
+
+/* ---- bytes -------------------------------------------------------------------------------- */
+
+/* An answer as it is read from the side: options in its IPv4 header, padding behind it. */
+START_TEST(answers_of_others_cut_anywhere)
+{
+    const struct adit_addr us = addr("192.168.7.1"), it = addr("192.168.7.9");
+    uint8_t ping[DOCTOR_PING], pong[DOCTOR_PING + 4 + 6] = { 0 }, ask[DOCTOR_DNS];
+    uint32_t rcode;
+    doctor_wire_ping(&it, &us, 0x1234, ping);
+    static const uint8_t golden[] = {0x45, 0,   0,   40,  0,   0,   0,   0,   8,    1,    0,    0,    192, 168,
+                                     7,    9,   192, 168, 7,   1,   8,   0,   0xa4, 0x8c, 0x12, 0x34, 0,   1,
+                                     'a',  'd', 'i', 't', ' ', 'd', 'o', 'c', 't',  'o',  'r',  '.'};
+    ck_assert_mem_eq(ping, golden, sizeof golden);
+    memcpy(pong, ping, 20);
+    memcpy(pong + 24, ping + 20, 20);
+    pong[0] = 0x46;
+    pong[3] = 44;
+    pong[24] = 0;
+    ck_assert(doctor_wire_pong(pong, sizeof pong, &it, &us, 0x1234));
+    for (size_t n = 0; n < 44; n++) {
+        uint8_t *cut = malloc(n ? n : 1);
+        memcpy(cut, pong, n);
+        ck_assert(!doctor_wire_pong(cut, n, &it, &us, 0x1234));
+        free(cut);
+    }
+    ck_assert(!doctor_wire_pong(pong, sizeof pong, &it, &us, 0x1235));
+    ck_assert(!doctor_wire_pong(pong, sizeof pong, &us, &it, 0x1234));
+    ck_assert(!doctor_wire_pong(ping, sizeof ping, &it, &us, 0x1234));         /* a question is no answer */
+    pong[6] = 0x20;                     /* a fragment */
+    ck_assert(!doctor_wire_pong(pong, sizeof pong, &it, &us, 0x1234));
+    pong[6] = 0x40;                     /* not to be fragmented */
+    ck_assert(doctor_wire_pong(pong, sizeof pong, &it, &us, 0x1234));
+    pong[3] = 20;                       /* shorter than its header */
+    ck_assert(!doctor_wire_pong(pong, sizeof pong, &it, &us, 0x1234));
+
+    doctor_wire_dns(7, ask);
+    ck_assert(!doctor_wire_dns_answer(ask, sizeof ask, 7, &rcode));
+    ask[2] |= 0x80;
+    ask[3] |= 5;
+    for (size_t n = 0; n <= sizeof ask; n++) {
+        uint8_t *cut = malloc(n ? n : 1);
+        memcpy(cut, ask, n);
+        ck_assert_int_eq(doctor_wire_dns_answer(cut, n, 7, &rcode), n >= 12);
+        free(cut);
+    }
+    ck_assert_uint_eq(rcode, 5);
+    ck_assert(!doctor_wire_dns_answer(ask, sizeof ask, 8, &rcode));
 }
 END_TEST
 
@@ -658,15 +728,19 @@ static void read_text(const char *text)
 
 START_TEST(what_a_configuration_wants)
 {
-    read_text("network: { nat: eth0, proxy-arp: no }\n"
-              "ppp: { auth: [mschapv2, pap], mtu: 1300, dns: [10.0.0.53], answer-timeout: 10s }\n"
-              "tunnels:\n  - { type: pptp, listen: 192.0.2.1, encryption: [none, 128] }\n"
-              "  - { type: l2tp, require-security: no, linger: 3s }\n  - { type: other, what: ever }\n"
-              "security:\n  - { type: ipsec, psk: short, proposals: [aes256-sha1-modp2048, 3des-sha1-modp1024], identity: vpn }\n"
-              "auth:\n  - type: radius\n    servers:\n      - { host: 10.0.0.2, secret: abc, coa: 1 }\n"
-              "      - { host: radius.example.org, transport: tls }\n      - { host: 10.0.0.3, secret: abc, auth-port: 0 }\n"
-              "pools:\n  - { type: range, ranges: [10.9.0.2-10.9.0.9, 10.9.1.0/24], exclude: 10.9.0.5, dns: [10.0.0.53, 10.0.0.54] }\n"
-              "  - { type: dhcp, interface: eth1, timeout: 15s }\n");
+    read_text(
+        "network: { nat: eth0, proxy-arp: no }\n"
+        "ppp: { auth: [mschapv2, pap], mtu: 1300, dns: [10.0.0.53], answer-timeout: 10s }\n"
+        "tunnels:\n  - { type: pptp, listen: 192.0.2.1, encryption: [none, 128] }\n"
+        "  - { type: l2tp, require-security: no, linger: 3s }\n  - { type: other, what: ever }\n"
+        "security:\n  - { type: ipsec, psk: short, proposals: [aes256-sha1-modp2048, 3des-sha1-modp1024], identity: "
+        "vpn }\n"
+        "auth:\n  - type: radius\n    coa: { listen: 10.0.0.1 }\n    servers:\n      - { host: 10.0.0.2, secret: abc, "
+        "coa: 1 }\n"
+        "      - { host: radius.example.org, transport: tls }\n      - { host: 10.0.0.3, secret: abc, auth-port: 0 }\n"
+        "pools:\n  - { type: range, ranges: [10.9.0.2-10.9.0.9, 10.9.1.0/24], exclude: 10.9.0.5, dns: [10.0.0.53, "
+        "10.0.0.54] }\n"
+        "  - { type: dhcp, interface: eth1, timeout: 15s }\n");
     ck_assert(s->conf_read);
     ck_assert_uint_eq(s->conf_note_count, 0);
     ck_assert_str_eq(s->nat, "eth0");
@@ -677,7 +751,8 @@ START_TEST(what_a_configuration_wants)
     ck_assert(s->pptp && s->l2tp && s->ipsec && s->psk);
     ck_assert_uint_eq(s->psk_len, 5);
     ck_assert_str_eq(s->weak_proposals, "3des-sha1-modp1024");
-    ck_assert_uint_eq(s->listen_count, 4);
+    ck_assert_uint_eq(s->listen_count, 5);
+    ck_assert_uint_eq(s->listen[4].addr.port, 3799);
     ck_assert_uint_eq(s->listen[0].addr.port, 1723);
     ck_assert_uint_eq(s->listen[0].addr.family, ADIT_AF_IPV4);
     ck_assert_uint_eq(s->listen[1].addr.family, ADIT_AF_NONE);
@@ -732,13 +807,34 @@ END_TEST
 static Suite *suite(void)
 {
     const TTest *const tests[] = {
-        nothing_is_wrong_with_a_good_host, nothing_seen_is_judged_too, who_has_a_port, a_daemon_that_was_not_asked_is_no_failure,
-        what_the_host_lacks, forwarding_before_and_while_it_serves, strict_filtering_matters_where_answers_leave_elsewhere,
-        mtu_of_each_protocol, addresses_that_somebody_else_has, two_pools_of_the_same_addresses, the_way_back,
-        who_is_asked_for_the_way_back, nat_before_the_server, pools_that_run_out, servers_that_do_not_answer, certificates,
-        the_clock, times_that_do_not_go_together, weak_settings, the_worst_is_told_of_many, packets_that_are_only_thought_of,
-        a_ruleset_that_is_none, how_a_wall_is_opened, what_a_configuration_wants, a_configuration_that_cannot_be_read,
-        defaults_are_those_of_the_daemon, NULL,
+        nothing_is_wrong_with_a_good_host,
+        nothing_seen_is_judged_too,
+        who_has_a_port,
+        a_daemon_that_was_not_asked_is_no_failure,
+        what_the_host_lacks,
+        forwarding_before_and_while_it_serves,
+        strict_filtering_matters_where_answers_leave_elsewhere,
+        mtu_of_each_protocol,
+        addresses_that_somebody_else_has,
+        two_pools_of_the_same_addresses,
+        the_way_back,
+        who_is_asked_for_the_way_back,
+        nat_before_the_server,
+        pools_that_run_out,
+        servers_that_do_not_answer,
+        certificates,
+        the_clock,
+        times_that_do_not_go_together,
+        weak_settings,
+        the_worst_is_told_of_many,
+        packets_that_are_only_thought_of,
+        a_ruleset_that_is_none,
+        how_a_wall_is_opened,
+        answers_of_others_cut_anywhere,
+        what_a_configuration_wants,
+        a_configuration_that_cannot_be_read,
+        defaults_are_those_of_the_daemon,
+        NULL,
     };
     Suite *suite_ = suite_create("doctor");
     TCase *tc = tcase_create("doctor");
