@@ -152,27 +152,37 @@ static void check_paths(char beside[PATH_MAX], char sbin[PATH_MAX])
     snprintf(sbin, PATH_MAX, "%s/../sbin/aditd", dir);
 }
 
-/* What stands behind date, time, level and source in a line of the log. */
-static const char *sentence_of(const char *line)
+/* What stands behind date, time, level and source in a line of the log; an event, which has
+ * keys instead of a sentence, is told behind its level. */
+static const char *sentence_of(const char *line, bool *mild)
 {
-    const char *at = strchr("0123456789", line[0]) ? strstr(line, ": ") : NULL;
-    return at ? at + 2 : line;
+    const char *at = line;
+    *mild = false;
+    for (int word = 0; word < 3 && strchr("0123456789", line[0]); word++) {
+        *mild = word == 2 && !strncmp(at, "warn", 4);
+        at += strcspn(at, " ");
+        at += strspn(at, " ");
+    }
+    const char *colon = strstr(at, ": ");
+    return at != line && colon && colon < at + strcspn(at, "=") ? colon + 2 : at;
 }
 
 static void check_line(struct doctor_seen *s, const char *line)
 {
     uint32_t had = s->conf_note_count;
-    if (!*line || strstr(line, "the configuration is good"))
+    bool mild;
+    const char *sentence = sentence_of(line, &mild);
+    /* how long a plugin took says something of the host's load, nothing of the configuration */
+    if (!*line || strstr(line, "the configuration is good") || strstr(line, "plugin.call.slow"))
         return;
     if (strstr(line, " plugin: ")) {
         if (!s->serving)        /* else it has told what it loaded */
-            doctor_note(s->refused, &s->refused_count, "do what it says, or take the file away", "%s",
-                        sentence_of(line));
+            doctor_note(s->refused, &s->refused_count, "do what it says, or take the file away", "%s", sentence);
         return;
     }
-    doctor_note(s->conf_notes, &s->conf_note_count, "", "%s", sentence_of(line));
+    doctor_note(s->conf_notes, &s->conf_note_count, "", "%s", sentence);
     if (s->conf_note_count > had)
-        s->conf_notes[had].mild = strstr(line, " warning ") != NULL;
+        s->conf_notes[had].mild = mild;
 }
 
 static void check_config(struct doctor_seen *s)
@@ -426,9 +436,9 @@ int cmd_doctor(int argc, char **argv)
         return complain("out of memory");
     char *its = config ? NULL : ask_config();
     doctor_conf_read(s, config ? config : its ? its : ADIT_CONF_DIR "/aditd.yaml");
+    if (!adit_options.chosen && !its && *s->socket)
+        adit_options.socket = s->socket;        /* the configuration's own daemon */
     free(its);
-    if (!adit_options.chosen && *s->socket)
-        adit_options.socket = s->socket;
     for (uint32_t i = 0; name && i < s->cert_count; i++)
         if (s->certs[i].server)
             snprintf(s->certs[i].name, sizeof s->certs[i].name, "%s", name);

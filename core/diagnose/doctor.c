@@ -69,6 +69,13 @@ void doctor_say(struct doctor_out *o, enum doctor_state state, const char *fmt, 
     va_start(ap, fmt);
     vsnprintf(o->find[at].seen, sizeof o->find[at].seen, fmt, ap);
     va_end(ap);
+    /* a gateway of several routes is told of once */
+    for (uint32_t i = 0; i < at; i++)
+        if (at + 1 == o->count && !strcmp(o->find[i].seen, o->find[at].seen)) {
+            o->count--;
+            o->last = i;
+            return;
+        }
 }
 
 void doctor_mend(struct doctor_out *o, const char *fmt, ...)

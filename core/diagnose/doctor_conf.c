@@ -369,7 +369,8 @@ static void read_security(struct doctor_seen *s, const struct conf_node *n)
     struct doctor_cert *own = cert_add(s, "security[ipsec].certificate", c.certificate, c.key);
     if (own) {
         own->server = true;
-        put(own->name, sizeof own->name, c.identity);
+        /* user@name and a subject are nothing that is dialled */
+        put(own->name, sizeof own->name, c.identity && !strpbrk(c.identity, "@=, ") ? c.identity : "");
     }
     (void)cert_add(s, "security[ipsec].ca", c.ca, NULL);
     struct doctor_cert *crl = cert_add(s, "security[ipsec].crl", c.crl, NULL);

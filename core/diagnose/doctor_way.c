@@ -154,6 +154,14 @@ void doctor_check_clients(const struct doctor_seen *s, struct doctor_out *o) { w
 
 /* ---- NAT before us ------------------------------------------------------------------------ */
 
+static bool has_link(const struct doctor_seen *s, const char *name)
+{
+    for (uint32_t i = 0; i < s->link_count; i++)
+        if (!strcmp(s->links[i].name, name))
+            return true;
+    return false;
+}
+
 /* Clients come by IPv4; a server without any is called by IPv6. */
 static const struct doctor_addr *outside_address(const struct doctor_seen *s, uint8_t family, bool public)
 {
@@ -169,6 +177,11 @@ static const struct doctor_addr *outside_address(const struct doctor_seen *s, ui
 void doctor_check_nat(const struct doctor_seen *s, struct doctor_out *o)
 {
     char text[ADDR_TEXT], ports[DOCTOR_TEXT] = "";
+    if (s->closed && !has_link(s, s->internet)) {
+        doctor_say(o, DOCTOR_FAIL, "network.internet-interface is %s, and this host has no such interface", s->internet);
+        doctor_mend(o, "correct it; ip link lists them");
+        return;
+    }
     const struct doctor_addr *good = outside_address(s, ADIT_AF_IPV4, true),
                              *first = outside_address(s, ADIT_AF_IPV4, false);
     if (!good && !first)
@@ -538,6 +551,11 @@ static void range_back(const struct doctor_seen *s, const struct adit_range *r, 
 void doctor_check_return(const struct doctor_seen *s, struct doctor_out *o)
 {
     char text[ADDR_TEXT];
+    if (*s->nat && !has_link(s, s->nat)) {
+        doctor_say(o, DOCTOR_FAIL, "network.nat is %s, and this host has no such interface", s->nat);
+        doctor_mend(o, "correct it; ip link lists them");
+        return;
+    }
     for (uint32_t i = 0; i < s->pool_count; i++) {
         const struct doctor_pool *p = &s->pools[i];
         for (uint32_t k = 0; s->forward && k < p->range_count; k++)

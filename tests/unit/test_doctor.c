@@ -272,6 +272,12 @@ START_TEST(addresses_that_somebody_else_has)
     IS("overlap", fail);
     SAID("DNS server");
     s->dns_count = 0;
+    route_add("10.1.0.0/16", "10.99.0.9", 3);
+    route_add("10.2.0.0/16", "10.99.0.9", 3);
+    IS("overlap", fail);
+    SAID("a gateway's");
+    ck_assert_uint_eq(out.count, 1);
+    s->route_count -= 2;
     s->pools[0].ranges[0].first = addr("192.168.7.100");
     s->pools[0].ranges[0].last = addr("192.168.7.150");
     IS("overlap", pass);                /* a part of the LAN */
@@ -302,6 +308,9 @@ START_TEST(the_way_back)
     SAID("ip route add 10.99.0.0/24 via 192.168.7.1");
     s->back = -1;
     IS("return-route", warn);
+    strcpy(s->nat, "eth7");
+    IS("return-route", fail);
+    SAID("no such interface");
     strcpy(s->nat, "eth1");
     IS("return-route", pass);
     route_add("10.99.0.0/16", "192.168.7.3", 3);
@@ -357,6 +366,9 @@ START_TEST(nat_before_the_server)
     IS("nat", pass);
     s->addr_count = 2;
     IS("nat", skip);
+    s->closed = true;
+    strcpy(s->internet, "eth7");
+    IS("nat", fail);
 }
 END_TEST
 
@@ -528,7 +540,8 @@ START_TEST(the_worst_is_told_of_many)
 {
     s->cert_count = DOCTOR_ASKED;
     for (uint32_t i = 0; i < DOCTOR_ASKED; i++)
-        s->certs[i] = (struct doctor_cert){ .setting = "x", .read = true, .server = true, .until_s = s->now_s + 86400 };
+        s->certs[i] = (struct doctor_cert){ .setting = { (char)('a' + i) }, .read = true, .server = true,
+                                            .until_s = s->now_s + 86400 };
     s->certs[DOCTOR_ASKED - 1].until_s = 1;
     IS("certificates", fail);
     ck_assert_uint_eq(out.count, DOCTOR_FINDS);
