@@ -669,6 +669,10 @@ static void verb_policy_explain(struct ctl_call *c, json_t *args)
                 bad = key;
         }
     }
+    /* what the server itself has enabled counts, as in a login */
+    struct adit_value methods = { ADIT_TYPE_U64, 0, { .u = ses_auth_methods() } };
+    if (!bad && !plug_attr_api.get(attrs, ADIT_ATTR_SERVER_METHODS, 0))
+        plug_attr_api.put(attrs, ADIT_ATTR_SERVER_METHODS, &methods);
     if (bad)
         ctl_error(c, ADIT_EINVAL, "'%s' is no attribute, or its value has the wrong type", bad);
     else

@@ -62,6 +62,7 @@ static const struct { const char *setting, *remedy; } remedies[] = {
 [ADIT_CAUSE_NO_ANSWER]        = { "", "See that the server's address is right and that nothing blocks UDP 500, 1701, 4500 or TCP 1723." },
 [ADIT_CAUSE_REFUSED]          = { "", "See the server's log for its reason." },
 [ADIT_CAUSE_CONFLICT]         = { "policies[].profile", "Make the profile agree with the account and the server's settings." },
+[ADIT_CAUSE_RESTRICTED]       = { "policies[].profile", "Call from where the profile and the account permit it, or change calling-station and the like: the reason names which." },
 [ADIT_CAUSE_CERTIFICATE]      = { "ppp.tls-ca", "Give the client a certificate of the authority that ppp.tls-ca names." },
 [ADIT_CAUSE_LEASE_LOST]       = { "pools[]", "The DHCP server took the address back or did not renew it: see its log and 'adit pools'." },
 [ADIT_CAUSE_DHCP_SILENT]      = { "pools[].interface", "See that a DHCP server answers there, or add a pool of type range after it." },

@@ -188,6 +188,7 @@ struct ses_info {
 };
 void ses_info(const struct ses *s, struct ses_info *out);
 
+uint32_t ses_auth_methods(void);                        /* that are enabled and that somebody can judge */
 const char *ses_method_name(uint32_t method);           /* of one ADIT_AUTH_* bit; "": none */
 
 /* ---- attempts that failed ---- */

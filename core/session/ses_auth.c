@@ -472,6 +472,16 @@ static uint32_t settle(struct ses *s, const struct adit_attrs *given, char text[
     return s->again ? (uint32_t)ADIT_CAUSE_NONE : ses_guard_check(s, given, text);
 }
 
+/* What is the account's own, and nothing to a policy that does not look at accounts. */
+static void forget_account(struct ses *s)
+{
+    static const uint32_t own[] = { ADIT_ATTR_ADDRESS, ADIT_ATTR_NETMASK, ADIT_ATTR_ROUTE,
+                                    ADIT_ATTR_IPV6_PREFIX, ADIT_ATTR_DELEGATED_PREFIX,
+                                    ADIT_ATTR_IPV6_ADDRESS, ADIT_ATTR_CALLER };
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        plug_attr_api.del(login(s), own[i]);
+}
+
 static void policy_done(void *u, int32_t status, const void *answer)
 {
     struct ses *s = u;
@@ -504,6 +514,8 @@ static void policy_done(void *u, int32_t status, const void *answer)
         return;
     }
     login_str(s, ADIT_ATTR_POLICY, s->policy);
+    if (ADIT_HAS(a, ignore_account) && a->ignore_account)
+        forget_account(s);
     if (attr_over(login(s), a->profile)) {
         refuse(s, ADIT_CAUSE_RESOURCE, NULL);
         return;

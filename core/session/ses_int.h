@@ -176,7 +176,6 @@ void ses_port_give(struct ses *s);
 void ses_auth_query(struct ses *s, const struct adit_auth_query *q);
 void ses_auth_leave(struct ses *s);
 bool ses_auth_again(struct ses *s);             /* once more; false: its method cannot */
-uint32_t ses_auth_methods(void);                /* that are enabled and that somebody can judge */
 void ses_asks(struct ses *s, struct plug_inst *i);      /* it is the one that is asked now */
 uint32_t ses_auth_judged(void);                 /* that somebody can judge */
 /* DOMAIN\user and user@domain (W22): the name without its domain, and the domain. */

@@ -166,11 +166,20 @@ struct source {
     char account[NAME_MAX_BYTES], domain[NAME_MAX_BYTES];
 };
 
+static const char *nth_str(const struct source *s, uint32_t id, uint32_t nth)
+{
+    const struct adit_value *v = s->host->attr->get(s->attrs, id, nth);
+    return v && v->type == ADIT_TYPE_STR ? v->v.p : NULL;
+}
+
 static const char *group(const void *u, uint32_t nth)
 {
-    const struct source *s = u;
-    const struct adit_value *v = s->host->attr->get(s->attrs, ADIT_ATTR_GROUP, nth);
-    return v && v->type == ADIT_TYPE_STR ? v->v.p : NULL;
+    return nth_str(u, ADIT_ATTR_GROUP, nth);
+}
+
+static const char *caller(const void *u, uint32_t nth)
+{
+    return nth_str(u, ADIT_ATTR_CALLER, nth);
 }
 
 static const char *str(const struct source *s, uint32_t id)
@@ -194,13 +203,25 @@ static void split(struct source *s, const char *user)
     }
 }
 
+/* The operator writes hours as the clock on the wall shows them. */
+static void clock_set(struct pol_facts *f, uint64_t now_s)
+{
+    time_t now = (time_t)now_s;
+    struct tm tm;
+    f->now_s = now_s;
+    if (localtime_r(&now, &tm)) {
+        f->wday = (uint32_t)(tm.tm_wday + 6) % 7;
+        f->minute = (uint32_t)(tm.tm_hour * 60 + tm.tm_min);
+    }
+}
+
 static void facts_of(struct adit_self *self, struct source *s, const struct adit_attrs *attrs,
                      struct pol_facts *f)
 {
     const struct adit_host *h = self->host;
     const struct adit_addr *peer = adit_attr_addr(h, attrs, ADIT_ATTR_PEER, 0),
-                           *our = adit_attr_addr(h, attrs, ADIT_ATTR_OUR, 0);
-    struct tm tm;
+                           *our = adit_attr_addr(h, attrs, ADIT_ATTR_OUR, 0),
+                           *address = adit_attr_addr(h, attrs, ADIT_ATTR_ADDRESS, 0);
 
     *s = (struct source){ .host = h, .attrs = attrs };
     *f = (struct pol_facts){
@@ -210,32 +231,33 @@ static void facts_of(struct adit_self *self, struct source *s, const struct adit
         .protocol = str(s, ADIT_ATTR_PROTOCOL),
         .tunnel = str(s, ADIT_ATTR_TUNNEL),
         .calling = str(s, ADIT_ATTR_CALLING_STATION),
+        .called = str(s, ADIT_ATTR_CALLED_STATION),
+        .name = str(s, ADIT_ATTR_PEER_HOST),
+        .identity = str(s, ADIT_ATTR_PEER_IDENTITY),
+        .authenticator = str(s, ADIT_ATTR_AUTHENTICATOR),
         .group = group,
+        .caller = caller,
         .u = s,
         .method = (uint32_t)adit_attr_u(h, attrs, ADIT_ATTR_METHOD),
+        .server_methods = (uint32_t)adit_attr_u(h, attrs, ADIT_ATTR_SERVER_METHODS),
         .dialin = (uint32_t)adit_attr_u(h, attrs, ADIT_ATTR_DIALIN),
         .expiry_s = adit_attr_u(h, attrs, ADIT_ATTR_EXPIRY),
-        .now_s = adit_attr_u(h, attrs, ADIT_ATTR_AT),
         .secured = adit_attr_u(h, attrs, ADIT_ATTR_SECURED) != 0,
     };
     if (peer)
         f->peer = *peer;
     if (our)
         f->our = *our;
+    if (address)
+        f->address = *address;
     if (!f->account[0] && f->user[0]) {
         split(s, f->user);
         f->account = s->account;
         if (!f->domain[0])
             f->domain = s->domain;
     }
-    if (!f->now_s)
-        f->now_s = h->loop->wall() / 1000;
-    /* The operator writes hours as the clock on the wall shows them. */
-    time_t now = (time_t)f->now_s;
-    if (localtime_r(&now, &tm)) {
-        f->wday = (uint32_t)(tm.tm_wday + 6) % 7;
-        f->minute = (uint32_t)(tm.tm_hour * 60 + tm.tm_min);
-    }
+    uint64_t at = adit_attr_u(h, attrs, ADIT_ATTR_AT);
+    clock_set(f, at ? at : h->loop->wall() / 1000);
 }
 
 /* ---- the profile ---------------------------------------------------------------------- */
@@ -301,10 +323,11 @@ static void put_beside(struct profile *p, uint32_t id, const struct adit_attrs *
 
 /* The profile as attributes. They replace what the authenticator said, so
  * limits of both are joined here: the smaller one counts. */
-static struct adit_attrs *profile_of(struct adit_self *self, const struct pol_profile *c,
+static struct adit_attrs *profile_of(struct adit_self *self, const struct pol_conf *policy,
                                      const struct pol_facts *f, const struct adit_attrs *have)
 {
     const struct adit_host *h = self->host;
+    const struct pol_profile *c = &policy->profile;
     struct profile p = { h, h->attr->make(), false };
     if (!p.attrs)
         return NULL;
@@ -317,6 +340,8 @@ static struct adit_attrs *profile_of(struct adit_self *self, const struct pol_pr
     put_u(&p, ADIT_ATTR_SESSION_TIMEOUT,
           least(c->session_ms, adit_attr_u(h, have, ADIT_ATTR_SESSION_TIMEOUT)));
     put_str(&p, ADIT_ATTR_POOL, c->pool);
+    if (c->address.family != ADIT_AF_NONE)
+        put_addr(&p, ADIT_ATTR_ADDRESS, &c->address);
     put_u(&p, ADIT_ATTR_MTU, c->mtu);
     put_u(&p, ADIT_ATTR_SESSION_LIMIT,
           least(c->session_limit, adit_attr_u(h, have, ADIT_ATTR_SESSION_LIMIT)));
@@ -326,7 +351,10 @@ static struct adit_attrs *profile_of(struct adit_self *self, const struct pol_pr
     put_u(&p, ADIT_ATTR_RATE_OUT, least(c->rate[1], adit_attr_u(h, have, ADIT_ATTR_RATE_OUT)));
     put_addrs(&p, ADIT_ATTR_DNS, &c->dns);
     put_addrs(&p, ADIT_ATTR_WINS, &c->wins);
-    put_beside(&p, ADIT_ATTR_ROUTE, have, &c->routes);
+    if (policy->ignore_account)
+        put_addrs(&p, ADIT_ATTR_ROUTE, &c->routes);
+    else
+        put_beside(&p, ADIT_ATTR_ROUTE, have, &c->routes);
     put_beside(&p, ADIT_ATTR_PUSH_ROUTE, have, &c->push_routes);
     put_str(&p, ADIT_ATTR_DNS_DOMAIN, c->dns_domain);
     if (p.failed) {
@@ -352,7 +380,7 @@ static void decide(struct adit_self *self, uint64_t req, const struct adit_attrs
     pol_decide(a->set, &f, &d);
     /* a method that it does not permit: the host looks whether it offers any that is */
     bool tell = d.grant || (d.policy && d.cause == ADIT_CAUSE_METHOD_REFUSED);
-    if (tell && !(profile = profile_of(self, &d.policy->profile, &f, attrs))) {
+    if (tell && !(profile = profile_of(self, d.policy, &f, attrs))) {
         self->host->request->done(self, req, adit_fail(self, ADIT_ENOMEM, "out of memory"), NULL);
         return;
     }
@@ -366,6 +394,7 @@ static void decide(struct adit_self *self, uint64_t req, const struct adit_attrs
         .size = sizeof answer, .grant = d.grant, .cause = d.cause,
         .policy = d.policy ? d.policy->name : NULL, .why = d.why, .profile = profile,
         .place = *place ? place : NULL,
+        .ignore_account = d.policy && d.policy->ignore_account,
     };
     self->host->request->done(self, req, 0, &answer);
     if (profile)
@@ -404,29 +433,25 @@ static void out_addrs(const struct out *o, const char *key, const struct adit_ar
     o->host->report->end(o->r);
 }
 
-static void out_strs(const struct out *o, const char *key, const struct adit_array *list)
+static void out_wanted(void *u, const struct pol_cond *c)
 {
-    if (!list->count)
-        return;
-    o->host->report->array(o->r, key);
-    for (uint32_t i = 0; i < list->count; i++) {
-        const char *s;
-        memcpy(&s, (const char *)list->items + (size_t)i * list->stride, sizeof s);
-        adit_report_put_str(o->host, o->r, NULL, s ? s : "");
-    }
-    o->host->report->end(o->r);
+    const struct out *o = u;
+    adit_report_put_str(o->host, o->r, c->name, c->wanted);
 }
 
-static void out_profile(const struct out *o, const struct pol_profile *p)
+static void out_profile(const struct out *o, const struct access *a, uint32_t i)
 {
+    const struct pol_profile *p = &pol_at(a->set, i)->profile;
     char text[POL_TEXT];
     o->host->report->object(o->r, "profile");
     out_str(o, "methods", pol_methods_text(p->methods, text));
     out_str(o, "encryption", pol_encryption_text(p->encryption, text));
-    out_strs(o, "hours", &p->hours);
+    pol_wanted(a->set, i, POL_ONLY, out_wanted, (void *)(uintptr_t)o);
     out_u(o, "idle-timeout", p->idle_ms);
     out_u(o, "session-timeout", p->session_ms);
     out_str(o, "pool", p->pool);
+    if (p->address.family != ADIT_AF_NONE)
+        adit_report_put_addr(o->host, o->r, "address", &p->address);
     out_u(o, "mtu", p->mtu);
     out_u(o, "session-limit", p->session_limit);
     out_str(o, "filter-in", p->filter[0]);
@@ -441,10 +466,12 @@ static void out_profile(const struct out *o, const struct pol_profile *p)
     o->host->report->end(o->r);
 }
 
-static void out_wanted(void *u, const struct pol_cond *c)
+static void out_conditions(const struct out *o, const struct access *a, uint32_t i, enum pol_part part,
+                           const char *key)
 {
-    const struct out *o = u;
-    adit_report_put_str(o->host, o->r, c->name, c->wanted);
+    o->host->report->object(o->r, key);
+    pol_wanted(a->set, i, part, out_wanted, (void *)(uintptr_t)o);
+    o->host->report->end(o->r);
 }
 
 static int32_t list(struct adit_self *self, struct adit_report *r)
@@ -461,12 +488,11 @@ static int32_t list(struct adit_self *self, struct adit_report *r)
         o.host->report->object(r, NULL);
         adit_report_put_u(o.host, r, "order", i + 1);
         adit_report_put_str(o.host, r, "name", p->name);
-        o.host->report->object(r, "when");
-        pol_matches(a->set, i, NULL, out_wanted, &o);
-        o.host->report->end(r);
+        out_conditions(&o, a, i, POL_WHEN, "when");
+        out_conditions(&o, a, i, POL_UNLESS, "unless");
         adit_report_put_str(o.host, r, "permission", p->grant ? "grant" : "deny");
         adit_report_put_bool(o.host, r, "ignore-account", p->ignore_account != 0);
-        out_profile(&o, &p->profile);
+        out_profile(&o, a, i);
         o.host->report->end(r);
     }
     o.host->report->end(r);
@@ -477,10 +503,13 @@ static void out_condition(void *u, const struct pol_cond *c)
 {
     const struct out *o = u;
     o->host->report->object(o->r, NULL);
-    adit_report_put_str(o->host, o->r, "condition", c->name);
+    char name[64];
+    snprintf(name, sizeof name, "%s%s", c->unless ? "unless." : "", c->name);
+    adit_report_put_str(o->host, o->r, "condition", name);
     adit_report_put_bool(o->host, o->r, "matched", c->matched);
     adit_report_put_str(o->host, o->r, "wanted", c->wanted);
     adit_report_put_str(o->host, o->r, "actual", c->actual);
+    out_str(o, "why", c->why);
     o->host->report->end(o->r);
 }
 
@@ -525,7 +554,7 @@ static int32_t explain(struct adit_self *self, const struct adit_attrs *attrs, s
         adit_report_put_str(o.host, r, "cause", cause_code(d.cause));
     adit_report_put_str(o.host, r, "why", d.why);
     if (d.grant)
-        out_profile(&o, &d.policy->profile);
+        out_profile(&o, a, d.index);
     return 0;
 }
 

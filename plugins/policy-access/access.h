@@ -23,7 +23,8 @@ enum access_counter {
     ACCESS_COUNTERS
 };
 
-extern const struct adit_opt access_file_opts[];
+extern const struct adit_opt access_opts[];      /* of struct access_conf */
+extern const struct adit_opt access_file_opts[]; /* of struct access_file */
 extern const struct adit_life access_life;
 extern const struct adit_policy access_vtable;
 extern const struct adit_event *const access_events[];

@@ -94,7 +94,9 @@ struct adit_attrs;              /* opaque */
     X( 63, STATE,           BYTES, "state",           "RADIUS State, for authentication once more.") \
     X( 64, REAUTHENTICATE,  BOOL,  "reauthenticate",  "At its timeout the session is authenticated once more.") \
     X( 65, REASON,          STR,   "reason",          "Why it ended or was refused, in a sentence.") \
-    X( 66, AT,              U64,   "at",              "Seconds since 1970 of which a policy is asked; absent: now.")
+    X( 66, AT,              U64,   "at",              "Seconds since 1970 of which a policy is asked; absent: now.") \
+    X( 67, CALLER,          STR,   "caller",          "Where the account may call from, with * and ?; any number, none: anywhere.") \
+    X( 68, SERVER_METHODS,  U64,   "server-methods",  "In a dry run: the methods that the server has enabled, ADIT_AUTH_*.")
 
 enum adit_attr {
 #define ADIT_X(number, NAME, type, name, text) ADIT_ATTR_##NAME = number,

@@ -67,7 +67,8 @@
     X( 54, IPSEC_PROPOSAL,   "ADIT-IPSEC-PROPOSAL",   788, 0, "IPsec found no algorithms that both ends permit.")     \
     X( 55, IPSEC_TIMEOUT,    "ADIT-IPSEC-TIMEOUT",    792, 0, "The peer did not finish the negotiation of IPsec.")    \
     X( 56, NO_SECRET,        "ADIT-NO-SECRET",        691, 691, "What is stored of the password cannot answer the method.") \
-    X( 57, ESP_BLOCKED,      "ADIT-ESP-BLOCKED",      809, 0, "IPsec was negotiated, and not one packet came through it.")
+    X( 57, ESP_BLOCKED,      "ADIT-ESP-BLOCKED",      809, 0, "IPsec was negotiated, and not one packet came through it.")    \
+    X( 58, RESTRICTED,       "ADIT-RESTRICTED",       649, 649, "The account or the profile does not permit a call from there or of this kind.")
 
 enum adit_cause {
 #define ADIT_X(number, NAME, code, ras, mschap, text) ADIT_CAUSE_##NAME = number,

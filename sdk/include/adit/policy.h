@@ -19,6 +19,8 @@ struct adit_policy_answer {
                                  * own settings could ever meet it, and names both */
     const char *place;          /* since 1.1: "FILE:LINE" of the policy, where it stands in a file
                                  * of the plugin's; NULL: in the daemon's configuration */
+    uint32_t ignore_account;    /* since 1.1: the account's own address and routes do not count, whoever told them */
+    uint32_t reserved2;
 };
 
 struct adit_policy {
