@@ -50,6 +50,7 @@ static const char usage[] =
     "  --ipv6-prefix NETWORK   the IPv6 network of the user's link, '' for none\n"
     "  --delegated-prefix NETWORK  what the user's router may delegate (DHCPv6), '' for none\n"
     "  --route NETWORK         a network behind the user; repeatable, '' for none\n"
+    "  --calling-station TEXT  where the user may call from (* and ?); repeatable, '' for anywhere\n"
     "  --expires DATE          the last day (2026-12-31), or '2026-12-31 18:00', or '' for never\n"
     "  --session-limit N       sessions at once, 0 for any number\n"
     "  --filter-in NAME --filter-out NAME  packet filters of what comes from the user and goes to\n"
@@ -71,10 +72,10 @@ struct args {
     const char *config, *file;
     int dialin;                 /* -1: nothing */
     int disabled, must_change, clear;           /* -1: nothing */
-    const char *groups[LIST];
+    const char *groups[LIST], *callers[LIST];
     struct adit_addr routes[LIST];
-    uint32_t group_count, route_count;
-    bool have_groups, have_routes, have_address, have_limit, have_prefix6, have_delegated;
+    uint32_t group_count, caller_count, route_count;
+    bool have_groups, have_callers, have_routes, have_address, have_limit, have_prefix6, have_delegated;
     struct adit_addr address, ipv6_prefix, delegated_prefix;
     const char *expires, *comment, *filter[2];
     uint32_t limit;
@@ -100,7 +101,7 @@ static int misuse(void)
 /* ---- arguments ------------------------------------------------------------------------- */
 
 enum opt {
-    O_ALLOW = 256, O_DENY, O_POLICY, O_GROUP, O_ADDRESS, O_PREFIX6, O_DELEGATED, O_ROUTE, O_EXPIRES, O_LIMIT, O_DISABLED,
+    O_ALLOW = 256, O_DENY, O_POLICY, O_GROUP, O_ADDRESS, O_PREFIX6, O_DELEGATED, O_ROUTE, O_CALLING, O_EXPIRES, O_LIMIT, O_DISABLED,
     O_ENABLED, O_MUST, O_NO_MUST, O_COMMENT, O_FILTER_IN, O_FILTER_OUT, O_CLEAR, O_NO_CLEAR, O_STDIN, O_NO_PASSWORD, O_CONFIG,
     O_FILE, O_JSON, O_HELP
 };
@@ -110,6 +111,7 @@ static const struct option options[] = {
     { "policy", 0, NULL, O_POLICY },         { "group", 1, NULL, O_GROUP },
     { "address", 1, NULL, O_ADDRESS },       { "route", 1, NULL, O_ROUTE },
     { "ipv6-prefix", 1, NULL, O_PREFIX6 },   { "delegated-prefix", 1, NULL, O_DELEGATED },
+    { "calling-station", 1, NULL, O_CALLING },
     { "expires", 1, NULL, O_EXPIRES },       { "session-limit", 1, NULL, O_LIMIT },
     { "disabled", 0, NULL, O_DISABLED },     { "enabled", 0, NULL, O_ENABLED },
     { "must-change", 0, NULL, O_MUST },      { "no-must-change", 0, NULL, O_NO_MUST },
@@ -121,16 +123,16 @@ static const struct option options[] = {
     { "help", 0, NULL, O_HELP },             { NULL, 0, NULL, 0 },
 };
 
-static int group_add(struct args *a, const char *text)
+static int text_add(const char *option, const char *text, const char **list, uint32_t *n, bool *have)
 {
-    a->have_groups = true;
+    *have = true;
     if (!text[0])
         return 0;
     if (!user_text_ok(text))
-        return complain("--group: control characters are not taken");
-    if (a->group_count == LIST)
-        return complain("--group: at most %u", LIST);
-    a->groups[a->group_count++] = text;
+        return complain("--%s: control characters are not taken", option);
+    if (*n == LIST)
+        return complain("--%s: at most %u", option, LIST);
+    list[(*n)++] = text;
     return 0;
 }
 
@@ -201,7 +203,12 @@ static int args_parse(int argc, char **argv, struct args *a)
         case O_ALLOW:       a->dialin = ADIT_DIALIN_ALLOW; break;
         case O_DENY:        a->dialin = ADIT_DIALIN_DENY; break;
         case O_POLICY:      a->dialin = ADIT_DIALIN_POLICY; break;
-        case O_GROUP:       rc = group_add(a, optarg); break;
+        case O_GROUP:
+            rc = text_add("group", optarg, a->groups, &a->group_count, &a->have_groups);
+            break;
+        case O_CALLING:
+            rc = text_add("calling-station", optarg, a->callers, &a->caller_count, &a->have_callers);
+            break;
         case O_ADDRESS:     rc = address_of(a, optarg); break;
         case O_PREFIX6:
             rc = network6_of("ipv6-prefix", optarg, &a->ipv6_prefix, &a->have_prefix6);
@@ -477,9 +484,11 @@ static json_t *text_json(const char *s)
 static json_t *user_json(const struct user *u)
 {
     char text[ADDR_TEXT];
-    json_t *groups = json_array(), *routes = json_array(), *secrets = json_array();
+    json_t *groups = json_array(), *routes = json_array(), *secrets = json_array(), *callers = json_array();
     for (uint32_t i = 0; i < u->group_count; i++)
         json_array_append_new(groups, json_string(u->groups[i]));
+    for (uint32_t i = 0; i < u->caller_count; i++)
+        json_array_append_new(callers, json_string(u->callers[i]));
     for (uint32_t i = 0; i < u->route_count; i++)
         json_array_append_new(routes, json_string(addr_text(&u->routes[i], text)));
     if (u->has_nt)
@@ -499,6 +508,7 @@ static json_t *user_json(const struct user *u)
     json_object_set_new(o, "delegated_prefix", u->delegated_prefix.family == ADIT_AF_NONE ? json_null() :
                                                json_string(addr_text(&u->delegated_prefix, text)));
     json_object_set_new(o, "routes", routes);
+    json_object_set_new(o, "calling_station", callers);
     json_object_set_new(o, "expires", text_json(u->expires));
     json_object_set_new(o, "session_limit", json_integer(u->session_limit));
     json_object_set_new(o, "disabled", json_boolean(u->disabled));
@@ -591,6 +601,7 @@ static int user_print(const struct user *u)
         line_print("delegated prefix", addr_text(&u->delegated_prefix, address));
     for (uint32_t i = 0; i < u->route_count; i++)
         line_print(i ? "" : "routes", addr_text(&u->routes[i], address));
+    line_print("calls from", join(u->callers, u->caller_count, text, sizeof text));
     line_print("expires", u->expires);
     if (u->session_limit)
         printf("%-15s %u\n", "session-limit", u->session_limit);
@@ -664,6 +675,8 @@ static int settings_put(const struct args *a, struct user *u)
         u->session_limit = a->limit;
     if (a->have_groups)
         ok = ok && user_groups(u, a->groups, a->group_count);
+    if (a->have_callers)
+        ok = ok && user_callers(u, a->callers, a->caller_count);
     if (a->have_routes)
         ok = ok && user_routes(u, a->routes, a->route_count);
     if (a->comment)

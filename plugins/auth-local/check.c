@@ -91,6 +91,8 @@ static struct adit_attrs *attrs_of(struct adit_self *self, const struct user *u)
     int32_t rc = adit_attr_put_u(h, a, ADIT_ATTR_DIALIN, u->dialin);
     for (uint32_t i = 0; rc == 0 && i < u->group_count; i++)
         rc = adit_attr_put_str(h, a, ADIT_ATTR_GROUP, u->groups[i]);
+    for (uint32_t i = 0; rc == 0 && i < u->caller_count; i++)
+        rc = adit_attr_put_str(h, a, ADIT_ATTR_CALLER, u->callers[i]);
     if (rc == 0 && u->address.family != ADIT_AF_NONE)
         rc = adit_attr_put_addr(h, a, ADIT_ATTR_ADDRESS, &u->address);
     if (rc == 0 && u->ipv6_prefix.family != ADIT_AF_NONE)

@@ -27,6 +27,7 @@ static const struct adit_opt row_opts[] = {
     ADIT_OPT(STR, users_row, clear, "clear", NULL, ADIT_OPT_SECRET, "The password in clear: only for CHAP-MD5, which cannot do without."),
     ADIT_OPT_WORDS(ENUM, users_row, dialin, "dial-in", dialin_words, "deny", 0, "allow, deny, or policy: the policies decide."),
     ADIT_OPT(STR, users_row, groups, "groups", NULL, ADIT_OPT_ARRAY, "Groups, for conditions of policies."),
+    ADIT_OPT(STR, users_row, callers, "calling-station", NULL, ADIT_OPT_ARRAY, "Where the account may call from: calling numbers, or addresses where there are none; * and ? match any. None: anywhere."),
     ADIT_OPT(ADDR, users_row, address, "address", NULL, 0, "The user's fixed address."),
     ADIT_OPT(PREFIX, users_row, ipv6_prefix, "ipv6-prefix", NULL, 0, "The IPv6 network of the user's link, 64 bits long as a rule."),
     ADIT_OPT(PREFIX, users_row, delegated_prefix, "delegated-prefix", NULL, 0, "The IPv6 network that the user's router may delegate (DHCPv6)."),
@@ -190,27 +191,37 @@ bool user_str(char **at, const char *text)
     return true;
 }
 
-static void groups_free(char **groups, uint32_t n)
+static void texts_free(char **texts, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
-        free(groups[i]);
-    free(groups);
+        free(texts[i]);
+    free(texts);
 }
 
-bool user_groups(struct user *u, const char *const *groups, uint32_t n)
+static bool texts_set(char ***at, uint32_t *count, const char *const *texts, uint32_t n)
 {
     char **copy = NULL;
     if (n && !(copy = calloc(n, sizeof *copy)))
         return false;
     for (uint32_t i = 0; i < n; i++)
-        if (!(copy[i] = strdup(groups[i]))) {
-            groups_free(copy, n);
+        if (!(copy[i] = strdup(texts[i]))) {
+            texts_free(copy, n);
             return false;
         }
-    groups_free(u->groups, u->group_count);
-    u->groups = copy;
-    u->group_count = n;
+    texts_free(*at, *count);
+    *at = copy;
+    *count = n;
     return true;
+}
+
+bool user_groups(struct user *u, const char *const *groups, uint32_t n)
+{
+    return texts_set(&u->groups, &u->group_count, groups, n);
+}
+
+bool user_callers(struct user *u, const char *const *callers, uint32_t n)
+{
+    return texts_set(&u->callers, &u->caller_count, callers, n);
 }
 
 bool user_routes(struct user *u, const struct adit_addr *routes, uint32_t n)
@@ -245,7 +256,8 @@ void user_free(struct user *u)
     free(u->name);
     wipe_free(u->password_hash);
     wipe_free(u->clear);
-    groups_free(u->groups, u->group_count);
+    texts_free(u->groups, u->group_count);
+    texts_free(u->callers, u->caller_count);
     free(u->routes);
     free(u->expires);
     free(u->comment);
@@ -430,18 +442,27 @@ static int32_t row_fill(const struct users_row *r, struct user *u, char err[USER
               user_str(&u->expires, r->expires) && user_str(&u->comment, r->comment) &&
               user_str(&u->filter[0], r->filter[0]) && user_str(&u->filter[1], r->filter[1]);
 
-    if (ok && r->groups.count) {
-        const char **groups = calloc(r->groups.count, sizeof *groups);
-        ok = groups != NULL;
-        for (uint32_t i = 0; ok && i < r->groups.count; i++) {
-            memcpy(&groups[i], item(&r->groups, i), sizeof groups[i]);
-            if (!given(groups[i]) || !user_text_ok(groups[i])) {
-                free(groups);
-                return wrong(err, r->name, "groups: entry %u is empty or has control characters", i + 1);
+    const struct {
+        const char *option;
+        const struct adit_array *from;
+        bool (*set)(struct user *u, const char *const *texts, uint32_t n);
+    } lists[] = {
+        { "groups", &r->groups, user_groups }, { "calling-station", &r->callers, user_callers },
+    };
+    for (size_t k = 0; ok && k < sizeof lists / sizeof lists[0]; k++) {
+        uint32_t n = lists[k].from->count;
+        const char **texts = n ? calloc(n, sizeof *texts) : NULL;
+        ok = !n || texts;
+        for (uint32_t i = 0; ok && i < n; i++) {
+            memcpy(&texts[i], item(lists[k].from, i), sizeof texts[i]);
+            if (!given(texts[i]) || !user_text_ok(texts[i])) {
+                free(texts);
+                return wrong(err, r->name, "%s: entry %u is empty or has control characters",
+                             lists[k].option, i + 1);
             }
         }
-        ok = ok && user_groups(u, groups, r->groups.count);
-        free(groups);
+        ok = ok && lists[k].set(u, texts, n);
+        free(texts);
     }
     if (ok && r->routes.count) {
         struct adit_addr *routes = calloc(r->routes.count, sizeof *routes);
@@ -592,6 +613,19 @@ static void put_network(struct text *t, const char *field, const struct adit_add
     put(t, "\"\n");
 }
 
+static void put_texts(struct text *t, const char *field, char *const *texts, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        put(t, i ? ", " : "    ");
+        if (!i) {
+            put(t, field);
+            put(t, ": [");
+        }
+        put_quoted(t, texts[i]);
+    }
+    put(t, n ? "]\n" : "");
+}
+
 static void put_user(struct text *t, const struct user *u)
 {
     char s[48];
@@ -608,14 +642,8 @@ static void put_user(struct text *t, const struct user *u)
     }
     put_field(t, "password-hash", u->password_hash);
     put_field(t, "clear", u->clear);
-    if (u->group_count) {
-        put(t, "    groups: [");
-        for (uint32_t i = 0; i < u->group_count; i++) {
-            put(t, i ? ", " : "");
-            put_quoted(t, u->groups[i]);
-        }
-        put(t, "]\n");
-    }
+    put_texts(t, "groups", u->groups, u->group_count);
+    put_texts(t, "calling-station", u->callers, u->caller_count);
     if (u->address.family != ADIT_AF_NONE) {
         put(t, "    address: \"");
         put_addr(t, &u->address, false);

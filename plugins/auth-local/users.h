@@ -30,7 +30,7 @@ struct users_row {
     const char *name, *nt_hash, *password_hash, *clear;
     uint32_t dialin;            /* ADIT_DIALIN_* */
     uint32_t session_limit;
-    struct adit_array groups;   /* const char * */
+    struct adit_array groups, callers;  /* const char * */
     struct adit_addr address;
     struct adit_addr ipv6_prefix, delegated_prefix;
     struct adit_array routes;   /* struct adit_addr */
@@ -56,7 +56,8 @@ struct user {
     uint32_t dialin;            /* ADIT_DIALIN_* */
     uint32_t session_limit;     /* 0: none */
     char **groups;
-    uint32_t group_count;
+    char **callers;             /* where it may call from, with * and ?; none: anywhere */
+    uint32_t group_count, caller_count;
     struct adit_addr address;   /* family NONE: from a pool */
     struct adit_addr ipv6_prefix, delegated_prefix;     /* family NONE: none */
     struct adit_addr *routes;
@@ -92,6 +93,7 @@ void user_free(struct user *u);                 /* NULL is fine */
 /* Replaces a string, wipes the old one; NULL or "" takes it away. False: no memory. */
 bool user_str(char **at, const char *text);
 bool user_groups(struct user *u, const char *const *groups, uint32_t n);
+bool user_callers(struct user *u, const char *const *callers, uint32_t n);
 bool user_routes(struct user *u, const struct adit_addr *routes, uint32_t n);
 
 /* What may stand in the file; false and a sentence in *err. */

@@ -311,7 +311,7 @@ static void none_matches(const struct pol_set *s, const struct pol_facts *f, str
     text_add(t, "none of the %u policies matches; denied", s->count);
     for (uint32_t i = 0; i < s->count && i < 4; i++) {
         struct missed m = { t, 0 };
-        text_add(t, "%s '%s' fails at ", i ? "," : " (", s->pol[i].conf->name);
+        text_add(t, "%s'%s' fails at ", i ? ", " : " (", s->pol[i].conf->name);
         pol_matches(s, i, f, miss_add, &m);
     }
     text_add(t, s->count > 4 ? ", ...)" : ")");

@@ -34,7 +34,8 @@ static void decide(const struct pol_set *s)
     for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
         const struct pol_facts f = {
             .user = "CORP\\anna", .account = "anna", .domain = i ? "CORP" : "", .protocol = "pptp",
-            .tunnel = "pptp", .calling = "192.0.2.7", .group = group, .method = t[i].method,
+            .tunnel = "pptp", .calling = "192.0.2.7", .called = "10.0.0.1", .name = "PC", .identity = "",
+            .authenticator = "local", .group = group, .method = t[i].method,
             .peer = { .family = ADIT_AF_IPV4, .prefix = 32, .ip = { 192, 0, 2, 7 } },
             .our = { .family = ADIT_AF_IPV6, .prefix = 128, .ip = { 0x20, 1 } },
             .dialin = (uint32_t)i, .wday = t[i].wday, .minute = t[i].minute, .secured = t[i].secured,
@@ -49,7 +50,8 @@ static void decide(const struct pol_set *s)
             bool matches = pol_matches(s, k, &f, heard, &n);
             if (matches != pol_matches(s, k, &f, NULL, NULL) || (matches && (!d.policy || k < d.index)))
                 abort();
-            pol_matches(s, k, NULL, heard, &n);
+            pol_wanted(s, k, POL_WHEN, heard, &n);
+            pol_wanted(s, k, POL_ONLY, heard, &n);
         }
     }
 }

@@ -73,7 +73,7 @@ static void put_accounts(void)
     static char text[4096];
     size_t n = (size_t)snprintf(text, sizeof text,
         "users:\n"
-        "  - name: anna\n    dial-in: policy\n    groups: [staff, admins]\n    address: 10.9.0.5\n"
+        "  - name: anna\n    dial-in: policy\n    groups: [staff, admins]\n    calling-station: \"192.0.2.*\"\n    address: 10.9.0.5\n"
         "    routes: [10.1.0.0/16]\n    ipv6-prefix: 2001:db8:1::/64\n"
         "    delegated-prefix: 2001:db8:100::/56\n    expires: 2099-12-31\n    session-limit: 2\n    filter-in: web\n"
         "    nt-hash: \"%s\"\n    clear: secret-a\n", hex_nt("secret-a"));
@@ -190,6 +190,7 @@ START_TEST(every_method_of_an_account_with_everything)
     ck_assert_uint_eq(adit_attr_u(h, a->attrs, ADIT_ATTR_DIALIN), ADIT_DIALIN_POLICY);
     ck_assert_ptr_nonnull(h->attr->get(a->attrs, ADIT_ATTR_DIALIN, 0));
     ck_assert_str_eq((const char *)h->attr->get(a->attrs, ADIT_ATTR_GROUP, 1)->v.p, "admins");
+    ck_assert_str_eq((const char *)h->attr->get(a->attrs, ADIT_ATTR_CALLER, 0)->v.p, "192.0.2.*");
     ck_assert_str_eq(fake_addr_text(adit_attr_addr(h, a->attrs, ADIT_ATTR_ADDRESS, 0)), "10.9.0.5");
     ck_assert_str_eq(fake_addr_text(adit_attr_addr(h, a->attrs, ADIT_ATTR_ROUTE, 0)), "10.1.0.0/16");
     ck_assert_str_eq(fake_addr_text(adit_attr_addr(h, a->attrs, ADIT_ATTR_IPV6_PREFIX, 0)), "2001:db8:1::/64");

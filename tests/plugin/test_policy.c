@@ -111,6 +111,8 @@ static struct pol_facts anna(void)
     static const char *const groups[] = { "users", "Staff", NULL };
     return (struct pol_facts){ .user = "CORP\\anna", .account = "anna", .domain = "CORP",
                                .protocol = "pptp", .tunnel = "office", .calling = "192.0.2.7",
+                               .called = "10.0.0.1", .name = "ANNA-PC", .identity = "CN=anna, O=Example",
+                               .authenticator = "local", .server_methods = ADIT_AUTH_MSCHAPV2 | ADIT_AUTH_PAP,
                                .group = group, .u = groups, .peer = NET(192, 0, 2, 7, 32),
                                .our = NET(10, 0, 0, 1, 32), .method = ADIT_AUTH_MSCHAPV2,
                                .dialin = ADIT_DIALIN_POLICY, .now_s = 1000000, .wday = 0,
@@ -148,6 +150,18 @@ START_TEST(each_condition_matches_and_misses)
           "method mschapv2" },
         { { .calling = STRS("192.0.*") }, { .calling = STRS("+49*") }, "calling station '192.0.*'" },
         { { .secured = POL_NO }, { .secured = POL_YES }, "not through IPsec" },
+        { { .domains = STRS("corp") }, { .domains = STRS("other") }, "domain 'corp'" },
+        { { .called_station = STRS("10.*") }, { .called_station = STRS("11.*") }, "called station '10.*'" },
+        { { .names = STRS("*-pc") }, { .names = STRS("srv*") }, "client name '*-pc'" },
+        { { .identities = STRS("CN=anna,*") }, { .identities = STRS("CN=bert,*") },
+          "IPsec identity 'CN=anna,*'" },
+        { { .authenticators = STRS("local") }, { .authenticators = STRS("radius") }, "authenticator 'local'" },
+        { { .users = STRS("/^ann[aeiou]$/") }, { .users = STRS("/^ann[^a]$/") }, "user '/^ann[aeiou]$/'" },
+        { { .users = STRS("/^corp.(anna|bert)$/") }, { .users = STRS("/^other/") },
+          "user '/^corp.(anna|bert)$/'" },
+        { { .groups = STRS("/^(staff|board)$/") }, { .groups = STRS("/^(staf|board)$/") }, "group 'Staff'" },
+        { { .calling = STRS("/^192\\.0\\./") }, { .calling = STRS("/^192\\.1/") },
+          "calling station '/^192\\.0\\./'" },
     };
     struct pol_facts f = anna();
     for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
@@ -158,6 +172,17 @@ START_TEST(each_condition_matches_and_misses)
         pol_decide(s, &f, &d);
         ck_assert_msg(d.policy == &c[1], "%zu: %s", i, d.why);
         ck_assert_msg(strstr(d.why, t[i].why) != NULL, "%s", d.why);
+        pol_set_free(s);
+    }
+    /* each in `unless` does the contrary */
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct pol_conf c[] = { { .name = "hit", .unless = t[i].hit, .grant = 1 },
+                                { .name = "miss", .unless = t[i].miss, .grant = 1 } };
+        struct pol_set *s = set_of(c, 2);
+        struct pol_decision d;
+        pol_decide(s, &f, &d);
+        ck_assert_msg(d.policy == &c[1], "unless %zu: %s", i, d.why);
+        ck_assert(!pol_everyone(&c[0]) && !pol_everyone(&c[1]));
         pol_set_free(s);
     }
     /* a wildcard for a domain is no wildcard for another one, nor for none */
@@ -287,9 +312,9 @@ START_TEST(constraints_hold_for_allowed_accounts_too)
         { { .encryption = ADIT_ENC_128 }, ADIT_AUTH_EAP_TLS, 0, 0, 0, ADIT_CAUSE_NONE, "" },
         { { .mtu = 1400 }, ADIT_AUTH_PAP, 0, 0, 1000000, ADIT_CAUSE_EXPIRED, "expired" },
         { { .mtu = 1400 }, ADIT_AUTH_PAP, 0, 0, 1000001, ADIT_CAUSE_NONE, "" },
-        { { .hours = STRS("tue-sun") }, ADIT_AUTH_PAP, ADIT_DIALIN_ALLOW, 0, 0, ADIT_CAUSE_HOURS,
+        { { .only.hours = STRS("tue-sun") }, ADIT_AUTH_PAP, ADIT_DIALIN_ALLOW, 0, 0, ADIT_CAUSE_HOURS,
           "profile.hours permits tue-sun, it is mon 09:30" },
-        { { .hours = STRS("tue", "mon 09:00-10:00") }, ADIT_AUTH_PAP, 0, 0, 0, ADIT_CAUSE_NONE, "" },
+        { { .only.hours = STRS("tue", "mon 09:00-10:00") }, ADIT_AUTH_PAP, 0, 0, 0, ADIT_CAUSE_NONE, "" },
         { { .methods = ADIT_AUTH_PAP }, 0, 0, 0, 0, ADIT_CAUSE_METHOD_REFUSED, "used none" },
     };
     for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
@@ -318,12 +343,14 @@ START_TEST(W15_keyless_methods_with_encryption_are_refused_at_load)
         { { { .name = "p", .profile = { .methods = ADIT_AUTH_PAP | ADIT_AUTH_CHAP,
                                         .encryption = ADIT_ENC_128 } } }, 1, "permits only pap, chap" },
         { { { .name = "p", .when = { .hours = STRS("never") } } }, 1, "when.hours: 'never'" },
-        { { { .name = "p", .profile = { .hours = STRS("25:00-26:00") } } }, 1, "profile.hours" },
+        { { { .name = "p", .profile = { .only.hours = STRS("25:00-26:00") } } }, 1, "profile.hours" },
         { { { .name = "" } }, 1, "1 to 63" },
         { { { .name = NULL } }, 1, "1 to 63" },
         { { { .name = "a" }, { .name = "A" } }, 2, "both named 'A'" },
         { { { .name = "p", .when = { .groups = STRS("") } } }, 1, "when.groups has an empty entry" },
         { { { .name = "p", .profile = { .dns = ADDRS({ .family = ADIT_AF_IPV6 }) } } }, 1, "profile.dns" },
+        { { { .name = "p", .profile = { .address = { .family = ADIT_AF_IPV6 } } } }, 1, "profile.address" },
+        { { { .name = "p", .profile = { .pool = "x", .address = NET(1, 1, 1, 1, 32) } } }, 1, "keep one" },
         { { { .name = "p", .profile = { .wins = ADDRS(NET(1, 1, 1, 1, 32), NET(1, 1, 1, 2, 32),
                                                       NET(1, 1, 1, 3, 32)) } } }, 1, "names 3" },
     };
@@ -372,9 +399,226 @@ START_TEST(long_values_are_cut_and_never_overrun)
 }
 END_TEST
 
+/* What is not known matches nothing, a pattern for anything neither; so it is in no `unless`. */
+START_TEST(what_is_unknown_matches_nothing)
+{
+    const struct pol_when t[] = {
+        { .users = STRS("*\\*") }, { .groups = STRS("*") }, { .domains = STRS("*") },
+        { .protocols = STRS("*") }, { .tunnels = STRS("*") }, { .clients = ADDRS(NET(0, 0, 0, 0, 0)) },
+        { .called = ADDRS(NET(0, 0, 0, 0, 0)) }, { .calling = STRS("*") }, { .called_station = STRS("/.*/") },
+        { .names = STRS("*") }, { .identities = STRS("*") }, { .authenticators = STRS("*") },
+        { .methods = ADIT_AUTH_PAP | ADIT_AUTH_MSCHAPV2 },
+    };
+    static const char *const none[] = { NULL };
+    const struct pol_facts f = { .user = "", .account = "", .domain = "", .protocol = "", .tunnel = "",
+                                 .calling = "", .called = "", .name = "", .identity = "",
+                                 .authenticator = "", .group = group, .u = none };
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct pol_conf c[] = { { .name = "when", .when = t[i], .grant = 1 },
+                                { .name = "unless", .unless = t[i], .grant = 1 } };
+        struct pol_set *s = set_of(c, 2);
+        struct pol_decision d;
+        pol_decide(s, &f, &d);
+        ck_assert_msg(d.policy == &c[1], "%zu: %s", i, d.why);
+        pol_set_free(s);
+    }
+}
+END_TEST
+
+struct heard {
+    uint32_t count, failed;
+    char why[POL_WHY];
+};
+
+static void hear(void *u, const struct pol_cond *c)
+{
+    struct heard *h = u;
+    h->count++;
+    if (!c->matched) {
+        h->failed++;
+        snprintf(h->why, sizeof h->why, "%s", c->why);
+    }
+}
+
+/* "Match all of the conditions of at least one remote access policy." */
+START_TEST(all_conditions_of_a_policy_must_match)
+{
+    struct pol_conf c = { .name = "p", .grant = 1,
+                          .when = { .groups = STRS("staff"), .protocols = STRS("l2tp"),
+                                    .methods = ADIT_AUTH_MSCHAPV2 },
+                          .unless = { .clients = ADDRS(NET(192, 0, 2, 0, 24)) } };
+    struct pol_set *s = set_of(&c, 1);
+    struct pol_facts f = anna();
+    struct pol_decision d;
+    struct heard h = { 0 };
+    f.protocol = "l2tp";
+    ck_assert(!pol_matches(s, 0, &f, hear, &h));
+    ck_assert_uint_eq(h.count, 4);
+    ck_assert_uint_eq(h.failed, 1);
+    ck_assert_str_eq(h.why, "unless.client-addresses excludes 192.0.2.0/24, it is 192.0.2.7");
+    pol_decide(s, &f, &d);
+    ck_assert_uint_eq(d.cause, ADIT_CAUSE_NO_POLICY);
+    ck_assert_str_eq(d.why, "none of the 1 policies matches; denied ('p' fails at unless.client-addresses)");
+    f.peer.ip[2] = 3;
+    pol_decide(s, &f, &d);
+    ck_assert_msg(d.grant, "%s", d.why);
+    f.protocol = "pptp";
+    h = (struct heard){ 0 };
+    ck_assert(!pol_matches(s, 0, &f, hear, &h));
+    ck_assert_str_eq(h.why, "when.protocols wants l2tp, it is pptp");
+    pol_set_free(s);
+}
+END_TEST
+
+/* "Match all the settings of the profile": the dial-in constraints of it. */
+START_TEST(the_settings_of_the_profile_must_match)
+{
+    const struct { struct pol_when only; uint32_t cause; const char *says; } t[] = {
+        { { .protocols = STRS("l2tp") }, ADIT_CAUSE_RESTRICTED, "profile.protocols permits l2tp, it is pptp" },
+        { { .protocols = STRS("pptp") }, ADIT_CAUSE_NONE, "" },
+        { { .calling = STRS("10.*", "198.51.100.*") }, ADIT_CAUSE_RESTRICTED,
+          "profile.calling-station permits 10.*, 198.51.100.*, it is 192.0.2.7" },
+        { { .calling = STRS("192.0.2.7") }, ADIT_CAUSE_NONE, "" },
+        { { .called_station = STRS("10.0.0.2") }, ADIT_CAUSE_RESTRICTED,
+          "profile.called-station permits 10.0.0.2, it is 10.0.0.1" },
+        { { .clients = ADDRS(NET(10, 0, 0, 0, 8)) }, ADIT_CAUSE_RESTRICTED,
+          "profile.client-addresses permits 10.0.0.0/8, it is 192.0.2.7" },
+        { { .secured = POL_YES }, ADIT_CAUSE_RESTRICTED, "profile.secured permits yes, it is no" },
+        { { .hours = STRS("sun") }, ADIT_CAUSE_HOURS, "profile.hours permits sun, it is mon 09:30" },
+    };
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        /* also for an account that is allowed by itself, and the next one is not tried */
+        struct pol_conf c[] = { { .name = "p", .grant = 0, .profile = { .only = t[i].only } },
+                                { .name = "all", .grant = 1 } };
+        struct pol_set *s = set_of(c, 2);
+        struct pol_facts f = anna();
+        struct pol_decision d;
+        f.dialin = ADIT_DIALIN_ALLOW;
+        pol_decide(s, &f, &d);
+        ck_assert_ptr_eq(d.policy, &c[0]);
+        ck_assert_msg(d.cause == t[i].cause, "%zu: %s", i, d.why);
+        ck_assert_msg(strstr(d.why, t[i].says) != NULL, "%zu: %s", i, d.why);
+        pol_set_free(s);
+    }
+}
+END_TEST
+
+static const char *caller(const void *u, uint32_t nth)
+{
+    static const char *const from[] = { "10.*", "+49*", NULL };
+    (void)u;
+    return from[nth];
+}
+
+/* "Match all the settings of the dial-in properties of the user account." */
+START_TEST(the_account_may_say_where_it_calls_from)
+{
+    struct pol_conf c[] = { { .name = "p", .grant = 1 }, { .name = "p", .grant = 1, .ignore_account = 1 } };
+    struct pol_set *s = set_of(c, 1), *ignores = set_of(c + 1, 1);
+    struct pol_facts f = anna();
+    struct pol_decision d;
+    f.caller = caller;
+    pol_decide(s, &f, &d);
+    ck_assert_uint_eq(d.cause, ADIT_CAUSE_RESTRICTED);
+    ck_assert_ptr_nonnull(strstr(d.why, "the account may call only from 10.*, +49*, it called from 192.0.2.7"));
+    f.dialin = ADIT_DIALIN_ALLOW;
+    pol_decide(s, &f, &d);
+    ck_assert_uint_eq(d.cause, ADIT_CAUSE_RESTRICTED);
+    pol_decide(ignores, &f, &d);
+    ck_assert(d.grant);
+    f.calling = "10.9.9.9";
+    pol_decide(s, &f, &d);
+    ck_assert(d.grant);
+    f.calling = "";
+    pol_decide(s, &f, &d);
+    ck_assert_uint_eq(d.cause, ADIT_CAUSE_RESTRICTED);
+    f.dry = true;
+    pol_decide(s, &f, &d);
+    ck_assert(d.grant);
+    pol_set_free(s);
+    pol_set_free(ignores);
+}
+END_TEST
+
+/* "For example, if the matching remote access policy profile specifies that EAP-TLS
+ * must be used and EAP isn't enabled on the VPN server, the attempt is rejected." */
+START_TEST(profile_and_server_in_conflict_over_methods_name_both)
+{
+    struct pol_conf c = { .name = "p", .grant = 1, .profile = { .methods = ADIT_AUTH_EAP_TLS } };
+    struct pol_set *s = set_of(&c, 1);
+    struct pol_facts f = anna();
+    struct pol_decision d;
+    pol_decide(s, &f, &d);
+    ck_assert_uint_eq(d.cause, ADIT_CAUSE_CONFLICT);
+    ck_assert_msg(strstr(d.why, "profile.methods permits eap-tls, the server enables pap, mschapv2 (ppp.auth"),
+                  "%s", d.why);
+    f.dry = true;               /* a dry run says it, too, also without a method */
+    f.method = 0;
+    pol_decide(s, &f, &d);
+    ck_assert_uint_eq(d.cause, ADIT_CAUSE_CONFLICT);
+    f = anna();
+    f.server_methods |= ADIT_AUTH_EAP_TLS;
+    pol_decide(s, &f, &d);      /* it was enabled, the client chose another */
+    ck_assert_uint_eq(d.cause, ADIT_CAUSE_METHOD_REFUSED);
+    pol_set_free(s);
+}
+END_TEST
+
+START_TEST(profile_and_account_in_conflict_over_the_address_name_both)
+{
+    struct pol_conf c = { .name = "p", .grant = 1, .profile = { .address = NET(10, 9, 0, 5, 32) } };
+    struct pol_set *s = set_of(&c, 1);
+    struct pol_facts f = anna();
+    struct pol_decision d;
+    pol_decide(s, &f, &d);
+    ck_assert(d.grant);
+    f.address = (struct adit_addr)NET(10, 9, 0, 5, 32);
+    pol_decide(s, &f, &d);
+    ck_assert(d.grant);
+    f.address.ip[3] = 6;
+    pol_decide(s, &f, &d);
+    ck_assert_uint_eq(d.cause, ADIT_CAUSE_CONFLICT);
+    ck_assert_msg(strstr(d.why, "profile.address is 10.9.0.5, the account's own address is 10.9.0.6") != NULL,
+                  "%s", d.why);
+    c.ignore_account = 1;
+    pol_decide(s, &f, &d);
+    ck_assert(d.grant);
+    pol_set_free(s);
+}
+END_TEST
+
+START_TEST(patterns_between_slashes_are_checked_at_load)
+{
+    static const struct { const char *pattern, *says; } t[] = {
+        { "/(/", "no regular expression" }, { "/a{3}/", "with {}" }, { "/(a)\\1/", "back reference" },
+        { "/[/", "no regular expression" }, { "/*(/", "no regular expression" },
+    };
+    char err[POL_ERR], large[300];
+    struct pol_set *s;
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct pol_conf c = { .name = "p", .unless = { .users = { &t[i].pattern, 1, sizeof(char *) } } };
+        struct adit_array a = { &c, 1, sizeof c };
+        ck_assert_int_eq(pol_set_new(&a, &s, err), ADIT_ECONF);
+        ck_assert_msg(strstr(err, "policy 'p': unless.users: '") && strstr(err, t[i].says), "%s", err);
+    }
+    memset(large, 'a', sizeof large);
+    large[0] = '/';
+    large[298] = '/';
+    large[299] = '\0';
+    const char *const one[] = { large };
+    struct pol_conf c = { .name = "p", .profile = { .only.calling = { one, 1, sizeof(char *) } } };
+    struct adit_array a = { &c, 1, sizeof c };
+    ck_assert_int_eq(pol_set_new(&a, &s, err), ADIT_ECONF);
+    ck_assert_ptr_nonnull(strstr(err, "profile.calling-station"));
+    /* a slash alone is a letter like others */
+    struct pol_conf slash = { .name = "p", .when = { .users = STRS("/", "//", "/a") } };
+    pol_set_free(set_of(&slash, 1));
+}
+END_TEST
+
 static Suite *suite(void)
 {
-    static const TTest *tests[16];
+    static const TTest *tests[24];
     size_t n = 0;
     tests[n++] = hours_are_read;
     tests[n++] = hours_that_are_none_are_refused;
@@ -388,6 +632,13 @@ static Suite *suite(void)
     tests[n++] = constraints_hold_for_allowed_accounts_too;
     tests[n++] = W15_keyless_methods_with_encryption_are_refused_at_load;
     tests[n++] = long_values_are_cut_and_never_overrun;
+    tests[n++] = what_is_unknown_matches_nothing;
+    tests[n++] = all_conditions_of_a_policy_must_match;
+    tests[n++] = the_settings_of_the_profile_must_match;
+    tests[n++] = the_account_may_say_where_it_calls_from;
+    tests[n++] = profile_and_server_in_conflict_over_methods_name_both;
+    tests[n++] = profile_and_account_in_conflict_over_the_address_name_both;
+    tests[n++] = patterns_between_slashes_are_checked_at_load;
     return unit_suite("policy", tests);
 }
 

@@ -310,6 +310,69 @@ START_TEST(a_file_of_policies_is_read_again_when_it_changes)
 }
 END_TEST
 
+START_TEST(a_policy_may_ignore_the_account)
+{
+    struct adit_self *s = engine("policies:\n  - name: p\n    permission: grant\n    ignore-account: yes\n"
+                                 "    profile: { routes: [10.7.0.0/16], address: 10.9.0.5 }\n");
+    struct adit_attrs *in = anna("x");
+    const struct adit_addr own = fake_addr("10.9.0.6");
+    adit_attr_put_u(s->host, in, ADIT_ATTR_DIALIN, ADIT_DIALIN_DENY);
+    adit_attr_put_str(s->host, in, ADIT_ATTR_CALLER, "+49*");
+    adit_attr_put_addr(s->host, in, ADIT_ATTR_ADDRESS, &own);
+    const struct adit_policy_answer *a = decide(s, in);
+    ck_assert_msg(a->grant == 1, "%s", a->why);
+    ck_assert_uint_eq(a->ignore_account, 1);
+    /* not beside the account's */
+    ck_assert_str_eq(fake_addr_text(adit_attr_addr(s->host, a->profile, ADIT_ATTR_ROUTE, 0)), "10.7.0.0/16");
+    ck_assert_ptr_null(adit_attr_addr(s->host, a->profile, ADIT_ATTR_ROUTE, 1));
+    ck_assert_str_eq(fake_addr_text(adit_attr_addr(s->host, a->profile, ADIT_ATTR_ADDRESS, 0)), "10.9.0.5");
+    fake_inst_free(s);
+    fake_end();
+}
+END_TEST
+
+/* One sentence for each condition that fails, whatever the condition. */
+START_TEST(explain_says_why_each_condition_fails)
+{
+    setenv("TZ", "UTC", 1);
+    struct adit_self *s = engine(
+        "policies:\n  - name: p\n    when: { users: bert, groups: board, domains: other, protocols: l2tp,\n"
+        "      tunnels: x, client-addresses: 10.0.0.0/8, called-addresses: 10.0.0.9/32, calling-station: +49*,\n"
+        "      called-station: +48*, client-names: srv*, ipsec-identities: CN=*, methods: pap,\n"
+        "      authenticators: radius, secured: yes, hours: sun }\n"
+        "    unless: { groups: staff }\n"
+        "    profile: { calling-station: 192.*, hours: [mon-fri] }\n");
+    const struct adit_host *h = s->host;
+    struct adit_attrs *in = anna("staff");
+    adit_attr_put_str(h, in, ADIT_ATTR_PEER_HOST, "ANNA-PC");
+    adit_attr_put_str(h, in, ADIT_ATTR_AUTHENTICATOR, "local");
+    adit_attr_put_u(h, in, ADIT_ATTR_STARTED, 1795167000);          /* 2026-11-20, Friday, 9:30 */
+    struct adit_report *r = fake_report();
+    ck_assert_int_eq(access_vtable.explain(s, in, r), 0);
+    const char *text = fake_report_text(r);
+    static const char *const says[] = {
+        "when.users wants bert, it is CORP\\\\anna", "when.groups wants board, it is users, staff",
+        "when.domains wants other, it is CORP", "when.protocols wants l2tp, it is pptp",
+        "when.tunnels wants x, it is unknown", "when.client-addresses wants 10.0.0.0/8, it is 192.0.2.7",
+        "when.called-addresses wants 10.0.0.9/32, it is 10.0.0.1",
+        "when.calling-station wants +49*, it is unknown", "when.called-station wants +48*, it is unknown",
+        "when.client-names wants srv*, it is ANNA-PC", "when.ipsec-identities wants CN=*, it is unknown",
+        "when.methods wants pap, it is mschapv2", "when.authenticators wants radius, it is local",
+        "when.secured wants yes, it is no", "when.hours wants sun, it is fri 09:30",
+        "unless.groups excludes staff, it is users, staff", "\"condition\": \"unless.groups\"",
+    };
+    for (size_t i = 0; i < sizeof says / sizeof says[0]; i++)
+        ck_assert_msg(strstr(text, says[i]) != NULL, "%s lacks %s", text, says[i]);
+    h->attr->free(in);
+    r = fake_report();
+    ck_assert_int_eq(access_vtable.list(s, r), 0);
+    text = fake_report_text(r);
+    ck_assert_msg(strstr(text, "\"unless\": {") && strstr(text, "\"calling-station\": \"192.*\""), "%s", text);
+    fake_inst_free(s);
+    fake_end();
+}
+END_TEST
+
 static Suite *suite(void)
 {
     static const TTest *tests[16];
@@ -322,6 +385,8 @@ static Suite *suite(void)
     tests[n++] = explain_compares_every_condition;
     tests[n++] = what_is_wrong_is_refused_and_the_old_stays;
     tests[n++] = a_file_of_policies_is_read_again_when_it_changes;
+    tests[n++] = a_policy_may_ignore_the_account;
+    tests[n++] = explain_says_why_each_condition_fails;
     return unit_suite("policy-access", tests);
 }
 

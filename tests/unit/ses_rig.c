@@ -215,7 +215,8 @@ void rig_answer(struct stub *s)
     case ADIT_KIND_POLICY: {
         struct adit_policy_answer a = { .size = sizeof a, .grant = s->grant, .cause = s->cause,
                                         .policy = s->no_match ? NULL : s->name, .why = s->why,
-                                        .profile = s->attrs, .place = s->place };
+                                        .profile = s->attrs, .place = s->place,
+                                        .ignore_account = s->ignore_account };
         if (s->no_match)
             a.grant = 0;
         h->request->done(s->self, s->req, s->status, s->status ? NULL : &a);

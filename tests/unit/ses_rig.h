@@ -32,6 +32,7 @@ struct stub {
     bool silent;                /* nothing, until rig_answer() */
     int32_t status;
     uint32_t verdict, cause, grant;
+    bool ignore_account;        /* a policy that grants does not look at accounts */
     bool no_match;              /* a policy engine without a policy for this */
     const char *why;
     const char *place;          /* where the account stands, or the policy */

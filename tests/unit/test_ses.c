@@ -275,6 +275,65 @@ START_TEST(each_refusal_has_its_cause)
 }
 END_TEST
 
+/* Reference: "the properties of the profile and of the server are in conflict: the
+ * attempt is rejected". Both sides are named. */
+START_TEST(profile_and_server_in_conflict_over_encryption_name_both)
+{
+    house(PLAIN);
+    nothing();
+    rig_call(t, "anna", 1);
+    rig_run(1000);
+    last_failure_is(ADIT_CAUSE_CONFLICT, "anna");
+    ck_assert_str_eq(ses_failure(0)->text, "Policy 'p' permits encryption [40], tunnel 't' permits [none 128]: "
+                                           "nothing in common.");
+    rig_close();
+}
+END_TEST
+
+START_TEST(profile_and_server_in_conflict_over_filters_name_both)
+{
+    house(PLAIN);
+    no_filter();
+    rig_call(t, "anna", 1);
+    rig_run(1000);
+    last_failure_is(ADIT_CAUSE_CONFLICT, "anna");
+    ck_assert_str_eq(ses_failure(0)->text, "Policy 'p' sets filter-in 'web', and the section filters has none "
+                                           "of that name.");
+    plug_attr_api.del(p->attrs, ADIT_ATTR_FILTER_IN);
+    no_filter_either();
+    rig_call(t, "anna", 2);
+    rig_run(1000);
+    last_failure_is(ADIT_CAUSE_CONFLICT, "anna");
+    ck_assert_str_eq(ses_failure(0)->text, "The account (authenticator 'a') sets filter-out 'web', and the "
+                                           "section filters has none of that name.");
+    rig_close();
+}
+END_TEST
+
+START_TEST(a_policy_may_ignore_what_is_the_accounts_own)
+{
+    const struct adit_value route = { ADIT_TYPE_ADDR, 0, { .addr = { .family = ADIT_AF_IPV4, .prefix = 16,
+                                                                     .ip = { 10, 7 } } } };
+    house(PLAIN);
+    put_ip(a, ADIT_ATTR_ADDRESS, 9);
+    plug_attr_api.put(a->attrs, ADIT_ATTR_ROUTE, &route);
+    l->status = ADIT_ENOENT;                    /* the address is of no pool */
+    struct caller *c = rig_call(t, "anna", 1);
+    rig_run(1000);
+    ck_assert(c->up);
+    ck_assert_uint_eq(c->address.ip[3], 9);
+    ck_assert_uint_eq(rig.attached.route_count, 1);
+    p->ignore_account = true;
+    l->status = 0;
+    c = rig_call(t, "bert", 2);
+    rig_run(1000);
+    ck_assert(c->up);
+    ck_assert_uint_eq(c->address.ip[3], 2);     /* the pool's first */
+    ck_assert_uint_eq(rig.attached.route_count, 0);
+    rig_close();
+}
+END_TEST
+
 /* Policies judge the method of the login, also when it changes the password. */
 START_TEST(a_change_of_password_is_of_the_method_that_asked)
 {
@@ -1739,6 +1798,8 @@ static Suite *suite(void)
     Suite *s = unit_suite("ses", (const TTest *const[]){
         a_login_goes_up_the_ladder_and_down_again, authenticators_and_pools_are_asked_in_order,
         what_does_not_run_is_passed_over, a_change_of_password_is_of_the_method_that_asked,
+        profile_and_server_in_conflict_over_encryption_name_both,
+        profile_and_server_in_conflict_over_filters_name_both, a_policy_may_ignore_what_is_the_accounts_own,
         eap_tls_brings_keys_of_its_own,
         the_peer_hears_of_success_after_the_policy,
         the_first_cause_wins, one_that_never_answers_is_passed_over_in_time,

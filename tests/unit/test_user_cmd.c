@@ -188,7 +188,7 @@ END_TEST
 START_TEST(every_setting_goes_in_and_comes_out)
 {
     ck_assert_int_eq(run_in("geheim\r\n", "add anna --password-stdin --policy --group staff --group 'a b' "
-                            "--address 10.9.0.5 --route 10.1.2.0/24 --route 10.1.3.0/24 "
+                            "--calling-station 192.0.2.* --calling-station '+49 89*' --address 10.9.0.5 --route 10.1.2.0/24 --route 10.1.3.0/24 "
                             "--ipv6-prefix 2001:db8:1::/64 --delegated-prefix 2001:db8:100::/56 "
                             "--expires 2099-12-31 --session-limit 2 --disabled --must-change "
                             "--comment 'on: leave' --filter-in web --filter-out 'no mail' --clear"), 0);
@@ -201,6 +201,7 @@ START_TEST(every_setting_goes_in_and_comes_out)
     ck_assert_str_eq(json_string_value(json_array_get(json_object_get(o, "groups"), 1)), "a b");
     ck_assert_str_eq(json_string_value(json_object_get(o, "address")), "10.9.0.5");
     ck_assert_str_eq(json_string_value(json_array_get(json_object_get(o, "routes"), 1)), "10.1.3.0/24");
+    ck_assert_str_eq(json_string_value(json_array_get(json_object_get(o, "calling_station"), 1)), "+49 89*");
     ck_assert_str_eq(json_string_value(json_object_get(o, "ipv6_prefix")), "2001:db8:1::/64");
     ck_assert_str_eq(json_string_value(json_object_get(o, "delegated_prefix")), "2001:db8:100::/56");
     ck_assert_str_eq(json_string_value(json_object_get(o, "expires")), "2099-12-31");
@@ -217,11 +218,11 @@ START_TEST(every_setting_goes_in_and_comes_out)
     SAYS(yaml(), "clear: \"geheim\"");
 
     ck_assert_int_eq(run("set anna --allow --group '' --route '' --address '' --expires '' "
-                         "--ipv6-prefix '' --delegated-prefix '' "
+                         "--ipv6-prefix '' --delegated-prefix '' --calling-station '' "
                          "--session-limit 0 --enabled --no-must-change --comment '' --filter-in '' --filter-out '' --no-clear"), 0);
     SAYS(out, "anna: changed; may connect where a policy matches");
     static const char *const gone[] = { "clear", "groups", "ipv6", "delegated", "routes", "address:", "expires", "limit",
-                                        "disabled", "must-change", "comment: \"", "filter" };
+                                        "disabled", "must-change", "comment: \"", "filter", "calling" };
     char *text = strstr(yaml(), "users:");
     for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
         ck_assert_msg(!strstr(text, gone[i]), "%s in %s", gone[i], text);
