@@ -28,7 +28,7 @@ static const struct command {
     { "user", cmd_user, "local accounts: add, passwd, set, del, list, show" },
     { "users", cmd_users, "all local accounts" },
     { "policies", cmd_policies, "all policies, in order" },
-    { "policy", cmd_policy, "policy explain: which policy would decide, and why" },
+    { "policy", cmd_policy, "policies: add, move, remove; explain which one would decide, and why" },
     { "filters", cmd_filters, "packet filters: rules, hits, the sessions that have them" },
     { "pools", cmd_pools, "address pools: size, leased, free" },
     { "plugins", cmd_plugins, "plugin files, faces, instances, last errors" },

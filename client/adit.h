@@ -66,6 +66,9 @@ struct column {
 int table_take(json_t *list, const struct column *cols, const char *empty);
 /* Prints one object as "key: value" lines. */
 int lines_take(json_t *o, const struct column *rows);
+/* A report of a plugin, whose shape is its own, as an indented outline. */
+void outline_print(json_t *o, const char *key);         /* key NULL: without a title */
+int outline_take(json_t *list, const char *empty);      /* each of them; frees; with --json the list */
 int json_take(json_t *o);                       /* prints JSON; frees */
 void json_line(const json_t *o);                /* prints it as one line of several */
 void json_line_take(json_t *o);

@@ -200,3 +200,54 @@ int lines_take(json_t *o, const struct column *rows)
     json_decref(o);
     return 0;
 }
+
+/* A report of a plugin, as an indented outline: its shape is the plugin's. */
+static void outline(json_t *v, const char *key, int depth)
+{
+    size_t i;
+    const char *k;
+    json_t *item;
+    if (json_is_object(v)) {
+        if (key)
+            printf("%*s%s\n", depth * 2, "", key);
+        json_object_foreach (v, k, item)
+            outline(item, k, key ? depth + 1 : depth);
+    } else if (json_is_array(v)) {
+        printf("%*s%s%s\n", depth * 2, "", key ? key : "-", json_array_size(v) ? "" : ": none");
+        json_array_foreach (v, i, item) {
+            if (json_is_object(item)) {
+                outline(item, NULL, depth + 1);
+                putchar('\n');
+            } else {
+                outline(item, "-", depth + 1);
+            }
+        }
+    } else if (json_is_string(v)) {
+        char *text = show_clean(json_string_value(v));
+        printf("%*s%s: %s\n", depth * 2, "", key, text ? text : "");
+        free(text);
+    } else if (json_is_integer(v)) {
+        printf("%*s%s: %lld\n", depth * 2, "", key, (long long)json_integer_value(v));
+    } else if (json_is_boolean(v)) {
+        printf("%*s%s: %s\n", depth * 2, "", key, json_is_true(v) ? "yes" : "no");
+    }
+}
+
+void outline_print(json_t *o, const char *key)
+{
+    outline(o, key, 0);
+}
+
+int outline_take(json_t *list, const char *empty)
+{
+    size_t i;
+    json_t *o;
+    if (!list || adit_options.json)
+        return json_take(list);
+    if (!json_array_size(list))
+        puts(empty);
+    json_array_foreach (list, i, o)
+        outline(o, NULL, 0);
+    json_decref(list);
+    return 0;
+}

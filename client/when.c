@@ -72,6 +72,13 @@ static bool word_is(const char *s, const char *word, const char **rest)
     return true;
 }
 
+/* "mon", as in the hours of policies */
+static bool day_short(const char *s, const char *day, const char **rest)
+{
+    char three[4] = { day[0], day[1], day[2], '\0' };
+    return word_is(s, three, rest);
+}
+
 /* "today", "yesterday", "monday": the last one that has begun. */
 static bool day_of(const char *s, time_t now, struct tm *tm, const char **rest)
 {
@@ -81,7 +88,7 @@ static bool day_of(const char *s, time_t now, struct tm *tm, const char **rest)
     localtime_r(&now, &today);
     int back = word_is(s, "today", rest) ? 0 : word_is(s, "yesterday", rest) ? 1 : -1;
     for (int i = 0; i < 7 && back < 0; i++)
-        if (word_is(s, days[i], rest))
+        if (word_is(s, days[i], rest) || day_short(s, days[i], rest))
             back = (today.tm_wday - i + 7) % 7;
     if (back >= 0)
         *tm = midnight(now, -back);

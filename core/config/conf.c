@@ -88,6 +88,29 @@ const char *conf_where(const struct conf_node *n)
     return n ? where_of(n->doc, n->at) : "";
 }
 
+const char *conf_place(const struct conf_node *n, uint32_t *line, uint32_t *col)
+{
+    *line = n->at.line;
+    *col = n->at.col;
+    return n->doc->files[n->at.file].path;
+}
+
+bool conf_equal(const struct conf_node *a, const struct conf_node *b, const struct conf_node *but)
+{
+    if (a == but && but)
+        return true;
+    if (!a || !b || a->kind != b->kind || a->count != b->count)
+        return a == b;
+    if (a->kind == CONF_SCALAR && strcmp(a->text, b->text) != 0)
+        return false;
+    for (uint32_t i = 0; i < a->count; i++) {
+        const struct conf_entry *x = &a->entries[i], *y = &b->entries[i];
+        if ((x->key && (!y->key || strcmp(x->key, y->key) != 0)) || !conf_equal(x->node, y->node, but))
+            return false;
+    }
+    return true;
+}
+
 int32_t conf_error(const struct conf_node *n, const struct conf_err *err, const char *fmt, ...)
 {
     va_list ap;

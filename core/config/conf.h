@@ -39,6 +39,11 @@ bool conf_is_seq(const struct conf_node *n);
 bool conf_is_empty(const struct conf_node *n);                  /* absent, or "name:" with nothing behind */
 /* "FILE:LINE:COL" of a node, in a buffer of its own document. */
 const char *conf_where(const struct conf_node *n);
+/* The same, as it is; both from 1. The path is the document's. */
+const char *conf_place(const struct conf_node *n, uint32_t *line, uint32_t *col);
+/* The same text and shape, wherever they stand; `but` (NULL: nothing) counts as
+ * equal to whatever stands in its place. */
+bool conf_equal(const struct conf_node *a, const struct conf_node *b, const struct conf_node *but);
 int32_t conf_error(const struct conf_node *n, const struct conf_err *err, const char *fmt, ...) ADIT_PRINTF(3, 4);
 /* The same of the nth key of a mapping, where the key stands. */
 int32_t conf_error_key(const struct conf_node *map, uint32_t i, const struct conf_err *err, const char *fmt, ...) ADIT_PRINTF(4, 5);
@@ -77,6 +82,10 @@ int32_t conf_parse_prefix(const char *text, struct adit_addr *out);
  * Both ends carry its length then, so that who cares can tell. */
 int32_t conf_parse_range(const char *text, struct adit_range *out);
 int32_t conf_parse_msec(const char *text, uint64_t *out);
+/* Puts text in a file's place: written beside it, synced, renamed; mode and owner
+ * stay as they were, a symbolic link stays one. On failure the old file is
+ * untouched. 0 or ADIT_EIO. */
+int32_t conf_save(const char *path, const char *text, size_t len, const struct conf_err *err);
 /* Text as a YAML scalar in double quotes, safe whatever it holds. Returns the
  * bytes it needs without NUL; `out` is "" when that does not fit in `size`. 0:
  * not UTF-8, which YAML cannot hold. */

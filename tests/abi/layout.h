@@ -341,7 +341,9 @@ M(adit_pool, reserved, 4)
 M(adit_pool, lease, 8)
 M(adit_pool, cancel, 16)
 M(adit_pool, release, 24)
+#if ADIT_ABI_MINOR < 1
 S(adit_policy_answer, 40)
+#endif
 M(adit_policy_answer, size, 0)
 M(adit_policy_answer, grant, 4)
 M(adit_policy_answer, cause, 8)

@@ -12,7 +12,7 @@ t "two sessions are up" soon two_up
 
 valid() { adit "$@" --json 2>/dev/null | python3 -m json.tool >/dev/null; }
 for c in status ports sessions "sessions show 1" "sessions show 999" "sessions --failed" users "user show anna" "user show x" \
-         policies "policy explain --user anna" "policy explain --bogus x" pools plugins "plugins show pptp" "plugins show nosuch" \
+         policies "policy explain --user anna" "policy add all --deny" "policy move default --first" "policy remove nosuch" "policy explain --bogus x" pools plugins "plugins show pptp" "plugins show nosuch" \
          log "drop 999" "drop --user nobody" "ports set pptp 5" "ports set nosuch 5" "ports set pptp -1" "ports set pptp 9999999" \
          reload "user set bert --allow" version help "sessions bogus" "user bogus"; do
     t "JSON: $c" valid $c
@@ -24,6 +24,12 @@ t "users are those of the daemon" json 'sorted(u["name"] for u in j)==["anna","b
 as_bert() { cli "$top_builddir/adit-load" --to 192.0.2.1 --user bert --password trustno1 --sessions 1; }
 t "an account that is denied is refused at once" eval 'as_bert && adit user set bert --deny && ! as_bert && json "j[0][\"code\"]==\"ADIT-NO-PERMISSION\" and j[0][\"ras\"]==649" sessions --failed'
 t "  and served when it is allowed again" eval 'adit user set bert --allow && as_bert'
+t "a policy is added while it serves, before the default one" eval 'adit policy add certificates --grant --user bert --permit-method eap-tls | grep -q "number 1 of 2; the daemon has taken it"'
+t "  profile and server are in conflict: refused, both are named" eval '! as_bert && json "j[0][\"code\"]==\"ADIT-CONFLICT\" and \"profile.methods permits eap-tls, the server enables mschapv2\" in j[0][\"text\"]" sessions --failed'
+t "  a dry run says the same" json 'j[0]["verdict"]=="deny" and j[0]["policy"]=="certificates" and j[0]["cause"]=="ADIT-CONFLICT"' policy explain --user bert --method mschapv2
+t "  each condition that fails is told" eval 'adit policy explain --user anna --method mschapv2 | grep -q "no when.users wants bert, it is anna"'
+t "  and removed, in a file that is otherwise as it was" eval 'cp "$work/conf/aditd.yaml" "$work/was" && adit policy move certificates --last --json >"$work/json" && adit policy remove certificates && as_bert && ! grep -q certificates "$work/conf/aditd.yaml" && diff "$work/was" "$work/conf/aditd.yaml" | grep -c "^<" | grep -qx 7'
+t "an account may be bound to where it calls from" eval 'adit user set bert --calling-station "10.*" && ! as_bert && json "j[0][\"code\"]==\"ADIT-RESTRICTED\"" sessions --failed && adit user set bert --calling-station "" && as_bert'
 
 mkdir "$work/conf/conf.d"
 printf 'ppp:\n  mtu: 1290\n' >"$work/conf/conf.d/10-a.yaml"
