@@ -237,8 +237,8 @@ static bool conflicts(const struct pol_facts *f, struct pol_decision *d, struct 
     const struct pol_profile *p = &d->policy->profile;
     char a[POL_TEXT], b[POL_TEXT];
     if (p->methods && f->server_methods && !(p->methods & f->server_methods)) {
-        deny(d, t, ADIT_CAUSE_CONFLICT, "profile.methods permits %s, the server enables %s (ppp.auth and "
-             "what its authenticators can judge): nothing in common; enable one, or permit one",
+        deny(d, t, ADIT_CAUSE_CONFLICT, "profile.methods permits %s, the server enables %s (ppp.auth): "
+             "nothing in common",
              pol_methods_text(p->methods, a), pol_methods_text(f->server_methods, b));
         return true;
     }

@@ -28,7 +28,7 @@ t "a policy is added while it serves, before the default one" eval 'adit policy 
 t "  profile and server are in conflict: refused, both are named" eval '! as_bert && json "j[0][\"code\"]==\"ADIT-CONFLICT\" and \"profile.methods permits eap-tls, the server enables mschapv2\" in j[0][\"text\"]" sessions --failed'
 t "  a dry run says the same" json 'j[0]["verdict"]=="deny" and j[0]["policy"]=="certificates" and j[0]["cause"]=="ADIT-CONFLICT"' policy explain --user bert --method mschapv2
 t "  each condition that fails is told" eval 'adit policy explain --user anna --method mschapv2 | grep -q "no when.users wants bert, it is anna"'
-t "  and removed, in a file that is otherwise as it was" eval 'cp "$work/conf/aditd.yaml" "$work/was" && adit policy move certificates --last --json >"$work/json" && adit policy remove certificates && as_bert && ! grep -q certificates "$work/conf/aditd.yaml" && diff "$work/was" "$work/conf/aditd.yaml" | grep -c "^<" | grep -qx 7'
+t "  and removed, in a file that is otherwise as it was" eval 'cp "$work/conf/aditd.yaml" "$work/was" && adit policy move certificates --last --json >"$work/json" && adit policy remove certificates && as_bert && ! grep -q certificates "$work/conf/aditd.yaml" && ! diff "$work/was" "$work/conf/aditd.yaml" | grep -q "^>"'
 t "an account may be bound to where it calls from" eval 'adit user set bert --calling-station "10.*" && ! as_bert && json "j[0][\"code\"]==\"ADIT-RESTRICTED\"" sessions --failed && adit user set bert --calling-station "" && as_bert'
 
 mkdir "$work/conf/conf.d"
