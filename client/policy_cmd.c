@@ -548,7 +548,7 @@ static int fact_put(json_t *o, const char *word, const char *value)
     if (!strcmp(word, "at")) {
         if (!when_parse(value, time(NULL), false, &ms))
             return complain("--at: '%s' is no time; for instance %s", value, WHEN_FORMS);
-        json_object_set_new(o, "started", json_integer(ms / 1000));
+        json_object_set_new(o, "at", json_integer(ms / 1000));
         return 0;
     }
     for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {

@@ -205,10 +205,10 @@ int policy_edit_open(struct policy_edit *e, const char *config, const char *engi
         return 1;
     const struct conf_node *found = engine_of(d, engine, &none);
     const struct conf_node *file = conf_get(found, "file");
-    const char *path = found ? conf_place(found, &line, &col) : config;
+    const char *path = found ? conf_line(found, &line, &col) : config;
     snprintf(e->engine, sizeof e->engine, "%s", found ? name_of(found) : engine ? engine : "access");
     if (conf_str(file) && conf_str(file)[0]) {
-        const char *name = conf_str(file), *slash = strrchr(path = conf_place(file, &line, &col), '/');
+        const char *name = conf_str(file), *slash = strrchr(path = conf_line(file, &line, &col), '/');
         e->of_file = true;
         snprintf(e->path, sizeof e->path, "%.*s%s", name[0] == '/' || !slash ? 0 : (int)(slash - path) + 1,
                  path, name);
@@ -290,7 +290,7 @@ static int place_of(const struct policy_edit *e, struct place *p)
     const struct lines *l = &p->lines;
     for (uint32_t i = 0; i < p->count; i++) {
         uint32_t line, col;
-        conf_place(conf_item(e->list, i), &line, &col);
+        conf_line(conf_item(e->list, i), &line, &col);
         struct block *b = &p->blocks[i];
         b->dash = line - 1;
         uint32_t at = indent(l, b->dash);
@@ -315,7 +315,7 @@ static int place_of(const struct policy_edit *e, struct place *p)
 static int key_line(const struct policy_edit *e, const struct lines *l, uint32_t *line)
 {
     uint32_t from, col;
-    conf_place(e->holder, &from, &col);
+    conf_line(e->holder, &from, &col);
     for (*line = from - 1; *line < l->count; ++*line) {
         const char *p = l->at[*line] + col - 1;
         bool first = *line == from - 1;
@@ -409,7 +409,7 @@ static int add_first(const struct policy_edit *e, const struct lines *l, struct 
         put_item(n->f, item, 6);
         return 0;
     }
-    conf_place(e->holder, &first, &col);
+    conf_line(e->holder, &first, &col);
     if (!conf_count(e->holder))
         first = col = 1;        /* an empty file */
     else if (l->at[first - 1][col - 1] == '{')
@@ -511,7 +511,7 @@ int policy_edit_remove(struct policy_edit *e, uint32_t i)
         while (count > 1 && i + 1 == count && head > 0 && is_blank(l, head - 1))
             head--;             /* what parted the last one from the others */
         if (count == 1) {       /* the key needs a value */
-            conf_place(e->holder, &head, &col);
+            conf_line(e->holder, &head, &col);
             size_t key = col - 1 + strlen("policies:");
             fwrite(l->at[0], 1, (size_t)(l->at[line] - l->at[0]) + key, n.f);
             fputs(" []", n.f);

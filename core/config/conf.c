@@ -88,7 +88,7 @@ const char *conf_where(const struct conf_node *n)
     return n ? where_of(n->doc, n->at) : "";
 }
 
-const char *conf_place(const struct conf_node *n, uint32_t *line, uint32_t *col)
+const char *conf_line(const struct conf_node *n, uint32_t *line, uint32_t *col)
 {
     *line = n->at.line;
     *col = n->at.col;

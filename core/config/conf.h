@@ -40,7 +40,7 @@ bool conf_is_empty(const struct conf_node *n);                  /* absent, or "n
 /* "FILE:LINE:COL" of a node, in a buffer of its own document. */
 const char *conf_where(const struct conf_node *n);
 /* The same, as it is; both from 1. The path is the document's. */
-const char *conf_place(const struct conf_node *n, uint32_t *line, uint32_t *col);
+const char *conf_line(const struct conf_node *n, uint32_t *line, uint32_t *col);
 /* The same text and shape, wherever they stand; `but` (NULL: nothing) counts as
  * equal to whatever stands in its place. */
 bool conf_equal(const struct conf_node *a, const struct conf_node *b, const struct conf_node *but);

@@ -25,7 +25,7 @@ as_bert() { cli "$top_builddir/adit-load" --to 192.0.2.1 --user bert --password 
 t "an account that is denied is refused at once" eval 'as_bert && adit user set bert --deny && ! as_bert && json "j[0][\"code\"]==\"ADIT-NO-PERMISSION\" and j[0][\"ras\"]==649" sessions --failed'
 t "  and served when it is allowed again" eval 'adit user set bert --allow && as_bert'
 t "a policy is added while it serves, before the default one" eval 'adit policy add certificates --grant --user bert --permit-method eap-tls | grep -q "number 1 of 2; the daemon has taken it"'
-t "  profile and server are in conflict: refused, both are named" eval '! as_bert && json "j[0][\"code\"]==\"ADIT-CONFLICT\" and \"profile.methods permits eap-tls, the server enables mschapv2\" in j[0][\"text\"]" sessions --failed'
+t "  profile and server are in conflict: refused, both are named" eval '! as_bert && json "j[0][\"code\"]==\"ADIT-CONFLICT\" and \"permits the methods [eap-tls], ppp.auth offers [mschapv2]\" in j[0][\"text\"]" sessions --failed'
 t "  a dry run says the same" json 'j[0]["verdict"]=="deny" and j[0]["policy"]=="certificates" and j[0]["cause"]=="ADIT-CONFLICT"' policy explain --user bert --method mschapv2
 t "  each condition that fails is told" eval 'adit policy explain --user anna --method mschapv2 | grep -q "no when.users wants bert, it is anna"'
 t "  and removed, in a file that is otherwise as it was" eval 'cp "$work/conf/aditd.yaml" "$work/was" && adit policy move certificates --last --json >"$work/json" && adit policy remove certificates && as_bert && ! grep -q certificates "$work/conf/aditd.yaml" && ! diff "$work/was" "$work/conf/aditd.yaml" | grep -q "^>"'

@@ -346,7 +346,7 @@ START_TEST(explain_says_why_each_condition_fails)
     struct adit_attrs *in = anna("staff");
     adit_attr_put_str(h, in, ADIT_ATTR_PEER_HOST, "ANNA-PC");
     adit_attr_put_str(h, in, ADIT_ATTR_AUTHENTICATOR, "local");
-    adit_attr_put_u(h, in, ADIT_ATTR_STARTED, 1795167000);          /* 2026-11-20, Friday, 9:30 */
+    adit_attr_put_u(h, in, ADIT_ATTR_AT, 1795167000);          /* 2026-11-20, Friday, 9:30 */
     struct adit_report *r = fake_report();
     ck_assert_int_eq(access_vtable.explain(s, in, r), 0);
     const char *text = fake_report_text(r);
