@@ -152,8 +152,9 @@ static void kept_add(void *u, uint64_t wall_ms, const char *text)
 static void verb_trace_kept(struct ctl_call *c, json_t *args)
 {
     const char *id = str_arg(args, "id");
+    const struct ses_failure *f = id ? ses_failure_find(id) : NULL;     /* by its number, too */
     json_t *list = json_array();
-    if (id && trace_kept(id, kept_add, list)) {
+    if (id && trace_kept(f ? f->id : id, kept_add, list)) {
         ctl_ok_take(c, list);
         return;
     }

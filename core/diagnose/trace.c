@@ -375,10 +375,12 @@ void trace_talk_up(struct trace_talk *t)
 
 static void keep(const struct trace_talk *t)
 {
-    struct kept *k = &kept[kept_next++ % TRACE_KEPT];
     struct both m = { { peer_book(&t->peer), &t->book }, { 0, 0 } };
     struct record r;
     const char *protocol, *text;
+    if (!m.b[0]->len && !m.b[1]->len)
+        return;                 /* nothing was said */
+    struct kept *k = &kept[kept_next++ % TRACE_KEPT];
     book_free(&k->book);
     snprintf(k->id, sizeof k->id, "%s", t->id);
     k->book.lost = m.b[0]->lost + m.b[1]->lost;

@@ -27,6 +27,36 @@ __attribute__((format(printf, 2, 3))) static void say(struct text *t, const char
     t->left -= used;
 }
 
+/* The same without a format: each control packet of a negotiation is printed. */
+static void word(struct text *t, const char *s)
+{
+    while (*s && t->left > 1) {
+        *t->at++ = *s++;
+        t->left--;
+    }
+    *t->at = '\0';
+}
+
+static void number(struct text *t, uint64_t v)
+{
+    char digits[21], *d = digits + sizeof digits - 1;
+    *d = '\0';
+    do
+        *--d = (char)('0' + v % 10);
+    while (v /= 10);
+    word(t, d);
+}
+
+static void hex(struct text *t, struct rd *v)
+{
+    static const char digits[] = "0123456789abcdef";
+    word(t, "0x");
+    while (rd_left(v)) {
+        uint8_t b = rd_u8(v);
+        word(t, (const char[]){ digits[b >> 4], digits[b & 15], '\0' });
+    }
+}
+
 static void say_text(struct text *t, const char *name, const uint8_t *p, size_t len)
 {
     char clean[256];
@@ -98,21 +128,23 @@ static void say_value(struct text *t, enum cp_show show, struct rd *v)
 {
     size_t len = rd_left(v);
     const uint8_t *p;
-    uint64_t number = 0;
     if (!len)
         return;
-    say(t, "=");
+    word(t, "=");
     if (show == CP_SHOW_NUMBER && len <= 8) {
+        uint64_t n = 0;
         while (rd_left(v))
-            number = number << 8 | rd_u8(v);
-        say(t, "%llu", (unsigned long long)number);
+            n = n << 8 | rd_u8(v);
+        number(t, n);
     } else if (show == CP_SHOW_HEX && len <= 16) {
-        say(t, "0x");
-        while (rd_left(v))
-            say(t, "%02x", rd_u8(v));
+        hex(t, v);
     } else if (show == CP_SHOW_IPV4 && len % 4 == 0 && len <= 8) {
-        for (const char *sep = ""; rd_left(v) && (p = rd_bytes(v, 4)); sep = ",")
-            say(t, "%s%u.%u.%u.%u", sep, p[0], p[1], p[2], p[3]);
+        for (const char *sep = ""; rd_left(v) && (p = rd_bytes(v, 4)); sep = ",") {
+            for (int i = 0; i < 4; i++) {
+                word(t, i ? "." : sep);
+                number(t, p[i]);
+            }
+        }
     } else if (show == CP_SHOW_AUTH && len >= 2) {
         say_auth(t, v);
     } else if (show == CP_SHOW_MPPE && len == 4) {
@@ -123,7 +155,8 @@ static void say_value(struct text *t, enum cp_show show, struct rd *v)
         cp_text(p, len, clean, sizeof clean);
         say(t, "\"%s\"", clean);
     } else {
-        say(t, "%zu bytes", len);
+        number(t, len);
+        word(t, " bytes");
         rd_skip(v, len);
     }
     if (rd_left(v))
@@ -141,10 +174,11 @@ static bool say_options(struct text *t, const struct cp_proto *proto, struct rd 
         for (uint32_t i = 0; i < proto->opt_count && !o; i++)
             if (proto->opts[i].code == code)
                 o = &proto->opts[i];
+        word(t, o ? " " : " option-");
         if (o)
-            say(t, " %s", o->name);
+            word(t, o->name);
         else
-            say(t, " option-%u", code);
+            number(t, code);
         say_value(t, o ? o->show : CP_SHOW_BYTES, &v);
     }
     return rd_ok(r);
@@ -409,7 +443,9 @@ void ppp_show(uint16_t proto, const uint8_t *data, size_t len, char *out, size_t
         say(&t, "code-%u id=%u %zu bytes", code, id, rd_left(&body));
         return;
     }
-    say(&t, "%s id=%u", name, id);
+    word(&t, name);
+    word(&t, " id=");
+    number(&t, id);
     if (!(cp ? say_cp(&t, cp, code, &body) : chap ? say_chap(&t, code, &body)
           : pap ? say_pap(&t, code, &body) : say_eap(&t, code, &body)))
         say(&t, " (malformed)");

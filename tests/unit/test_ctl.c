@@ -309,6 +309,9 @@ START_TEST(a_refusal_is_kept)
     ck_assert_uint_eq(refused, 1);
     ck_assert_uint_eq(ended, 1);
     json_decref(r);
+    r = result("{\"verb\":\"trace.kept\",\"args\":{\"id\":\"3\"}}");    /* by its number, too */
+    ck_assert_uint_gt(json_array_size(r), 5);
+    json_decref(r);
     fails("{\"verb\":\"trace.kept\",\"args\":{\"id\":\"nobody\"}}", "ADIT_ENOENT", "nothing is kept of 'nobody'");
     fails("{\"verb\":\"trace.kept\"}", "ADIT_ENOENT", "nothing is kept");
     fails("{\"verb\":\"trace.follow\",\"args\":{\"address\":\"anna\"}}", "ADIT_EINVAL", "no address");
