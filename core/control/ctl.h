@@ -39,7 +39,6 @@ struct ctl_daemon {
     const char *(*problem)(uint32_t nth);       /* why it is degraded; NULL: no more */
 };
 void ctl_verbs_open(const struct ctl_daemon *d);
-void ctl_trace_open(void);                      /* what peers say: ctl_trace.c */
 
 /* Answers a call from text, as if it had come in on the socket (tests). Returns
  * the reply line, to be freed; verbs that answer later give NULL. */

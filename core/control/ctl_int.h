@@ -48,5 +48,6 @@ static inline const char *str_arg(json_t *args, const char *key)
 /* What the engines of policies say: with attributes, of a session that has them. */
 json_t *ctl_policies(const struct adit_attrs *attrs);   /* ctl_verbs.c */
 void ctl_explain_open(void);                            /* ctl_explain.c: its verbs */
+void ctl_trace_open(void);                              /* ctl_trace.c: its verbs */
 
 #endif

@@ -3,7 +3,7 @@
  * Knows:  how followers are fed, and that one who reads slowly loses and is told so.
  * Leaves: lines and frames to diagnose, files to whoever asked.
  */
-#include "control/ctl.h"
+#include "control/ctl_int.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,18 +20,14 @@
 #define CAPTURE_QUEUE (4u * 1024 * 1024)
 #define CAPTURE_MS    20u               /* between two looks at what was captured */
 
-static const char *str_arg(json_t *args, const char *key)
-{
-    return json_string_value(json_object_get(args, key));
-}
-
 static uint64_t num_arg(json_t *args, const char *key)
 {
     json_int_t v = json_integer_value(json_object_get(args, key));
     return v > 0 ? (uint64_t)v : 0;
 }
 
-static json_t *when(uint64_t wall_ms)
+/* A message's moment, more exact than others are told. */
+static json_t *when_ms(uint64_t wall_ms)
 {
     char day[32];
     time_t t = (time_t)(wall_ms / 1000);
@@ -101,11 +97,11 @@ static void watcher_line(void *u, const struct trace_line *l)
         ctl_say_take(w->call, json_pack("{s:I}", "lost", (json_int_t)w->lost));
         w->lost = 0;
     }
-    ctl_say_take(w->call, json_pack("{s:o, s:s, s:s, s:o, s:s, s:s, s:o}", "when", when(l->wall_ms),
+    ctl_say_take(w->call, json_pack("{s:o, s:s, s:s, s:o, s:s, s:s, s:o}", "when", when_ms(l->wall_ms),
                                     "direction", directions[l->how <= TRACE_NOTE ? l->how : TRACE_NOTE],
-                                    "protocol", l->protocol, "text", ctl_text(l->text, strlen(l->text)),
+                                    "protocol", l->protocol, "text", text_of(l->text),
                                     "peer", addr_text(l->peer, peer), "session", l->session,
-                                    "user", ctl_text(l->user, strlen(l->user))));
+                                    "user", text_of(l->user)));
 }
 
 static void watcher_end(void *u)
@@ -145,8 +141,7 @@ static void verb_trace_follow(struct ctl_call *c, json_t *args)
 
 static void kept_add(void *u, uint64_t wall_ms, const char *text)
 {
-    json_array_append_new(u, json_pack("{s:o, s:o}", "when", when(wall_ms), "text",
-                                       ctl_text(text, strlen(text))));
+    json_array_append_new(u, json_pack("{s:o, s:o}", "when", when_ms(wall_ms), "text", text_of(text)));
 }
 
 static void verb_trace_kept(struct ctl_call *c, json_t *args)
