@@ -79,12 +79,16 @@ static const struct { const char *setting, *remedy; } remedies[] = {
 [ADIT_CAUSE_IPSEC_TIMEOUT]    = { "", "Let UDP 500 and 4500 through every firewall on the way; behind a translator Windows needs AssumeUDPEncapsulationContextOnSendRule." },
 [ADIT_CAUSE_NO_SECRET]        = { "users[]", "Set the password again ('adit user passwd NAME'; with CHAP: --clear), or choose MS-CHAPv2 in the client." },
 [ADIT_CAUSE_ESP_BLOCKED]      = { "", "Let IP protocol 50 (ESP) and UDP port 4500 through every firewall on the way." },
+[ADIT_CAUSE_NAME_UNKNOWN]     = { "entries[].server", "Look for a slip in the server's name, and whether this host can resolve any name: 'getent hosts NAME'." },
+[ADIT_CAUSE_NO_CREDENTIALS]   = { "entries[].password-file", "Give user and password when dialling, or in the entry: user and password-file." },
+[ADIT_CAUSE_HANGUP]           = { "", "Dial again: 'adit dial ENTRY'." },
+[ADIT_CAUSE_LINE_FAILED]      = { "entries[].before", "Run the command, or dial the entry that dial-first names, by itself and see what it says." },
 };
 // clang-format on
 
 static const struct row *row(uint32_t cause)
 {
-    return &rows[cause < sizeof rows / sizeof rows[0] ? cause : ADIT_CAUSE_INTERNAL];
+    return &rows[cause < sizeof rows / sizeof rows[0] && rows[cause].code ? cause : ADIT_CAUSE_INTERNAL];
 }
 
 const char *cause_code(uint32_t cause) { return row(cause)->code; }

@@ -68,7 +68,11 @@
     X( 55, IPSEC_TIMEOUT,    "ADIT-IPSEC-TIMEOUT",    792, 0, "The peer did not finish the negotiation of IPsec.")    \
     X( 56, NO_SECRET,        "ADIT-NO-SECRET",        691, 691, "What is stored of the password cannot answer the method.") \
     X( 57, ESP_BLOCKED,      "ADIT-ESP-BLOCKED",      809, 0, "IPsec was negotiated, and not one packet came through it.")    \
-    X( 58, RESTRICTED,       "ADIT-RESTRICTED",       649, 649, "The account or the profile does not permit a call from there or of this kind.")
+    X( 58, RESTRICTED,       "ADIT-RESTRICTED",       649, 649, "The account or the profile does not permit a call from there or of this kind.") \
+    X( 59, NAME_UNKNOWN,     "ADIT-NAME-UNKNOWN",     868, 0, "The server's name could not be resolved.")             \
+    X( 60, NO_CREDENTIALS,   "ADIT-NO-CREDENTIALS",   703, 0, "The user's name or the password is not given.")        \
+    X( 61, HANGUP,           "ADIT-HANGUP",           631, 0, "The connection was hung up.")                          \
+    X( 62, LINE_FAILED,      "ADIT-LINE-FAILED",      651, 0, "What has to be up before could not be brought up.")
 
 enum adit_cause {
 #define ADIT_X(number, NAME, code, ras, mschap, text) ADIT_CAUSE_##NAME = number,
