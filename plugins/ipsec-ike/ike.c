@@ -1002,6 +1002,64 @@ static void wake_soon(struct ike *k)
     arm(k);
 }
 
+static struct ike_key *key_of(const struct ike *k, const struct adit_addr *peer)
+{
+    ADIT_LIST_EACH(n, &k->keys)
+        if (adit_same_host(&ADIT_OF(n, struct ike_key, node)->peer, peer))
+            return ADIT_OF(n, struct ike_key, node);
+    return NULL;
+}
+
+static void key_free(struct ike_key *key)
+{
+    adit_list_del(&key->node);
+    bytes_wipe(key->secret, key->len);
+    free(key);
+}
+
+int32_t ike_peer_key(struct ike *k, const struct adit_addr *peer, const char *secret)
+{
+    size_t len = secret ? strlen(secret) : 0;
+    struct ike_key *key = key_of(k, peer);
+    if (!secret) {
+        if (key)
+            key_free(key);
+        return key ? 0 : ADIT_ENOENT;
+    }
+    key = malloc(sizeof *key + len);
+    if (!key)
+        return ADIT_ENOMEM;
+    key->peer = *peer;
+    key->len = len;
+    memcpy(key->secret, secret, len);
+    key->node.next = k->keys.next;
+    key->node.prev = &k->keys;
+    k->keys.next->prev = &key->node;
+    k->keys.next = &key->node;
+    return 0;
+}
+
+bool ike_psk_nth(const struct ike_sa *sa, const struct adit_addr *peer, const struct ike_id *id, uint32_t nth,
+                 struct ike_psk *out)
+{
+    const struct ike_key *key = key_of(sa->k, peer);
+    if (!key)
+        return ike_auth_psk(sa->auth, peer, id, nth, out);
+    if (nth)
+        return ike_auth_psk(sa->auth, peer, id, nth - 1, out);
+    *out = (struct ike_psk){ key->secret, key->len, NULL };
+    return true;
+}
+
+bool ike_method_ok(const struct ike *k, const struct ike_auth *auth, const struct adit_addr *peer, bool call,
+                   uint32_t method)
+{
+    bool key = key_of(k, peer) != NULL;
+    if (key && (call || method == IKE_AUTH_PSK))
+        return method == IKE_AUTH_PSK;
+    return method < 32 && (ike_auth_methods(auth) >> method & 1u);
+}
+
 uint64_t ike_call(struct ike *k, const struct ike_call *c)
 {
     struct ike_want *w = calloc(1, sizeof *w);
@@ -1418,6 +1476,7 @@ struct ike *ike_new(const struct ike_ops *ops, void *u, const struct ike_conf *c
     adit_list_init(&k->peers);
     adit_list_init(&k->wants);
     adit_list_init(&k->works);
+    adit_list_init(&k->keys);
     struct adit_node *buckets = calloc(1u << COOKIE_BITS, sizeof *buckets);
     k->guard = ike_guard_new(k);
     if (!buckets || !k->guard) {
@@ -1466,6 +1525,8 @@ void ike_free(struct ike *k)
     while (!adit_list_empty(&k->peers))
         peer_free(ADIT_OF(k->peers.next, struct ike_peer, node));
     k->ops->wake(k->u, 0);
+    while (!adit_list_empty(&k->keys))
+        key_free(ADIT_OF(k->keys.next, struct ike_key, node));
     ike_guard_free(k->guard);
     ike_auth_free(k->auth);
     free(k->cookies.bucket);

@@ -163,6 +163,9 @@ struct ike_call {
 /* Uses an established SA with that peer, or makes one. A number for ike_call_cancel(). */
 uint64_t ike_call(struct ike *k, const struct ike_call *c);
 void ike_call_cancel(struct ike *k, uint64_t call);     /* done() does not come any more */
+/* A key for a peer that is called, before those of the configuration; the last one
+ * given counts. NULL: one that was given is taken back. */
+int32_t ike_peer_key(struct ike *k, const struct adit_addr *peer, const char *key);
 
 /* ---- from sad, through the rim (struct sad_ops) ---- */
 

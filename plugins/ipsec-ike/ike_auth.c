@@ -359,7 +359,7 @@ struct ike_auth *ike_auth_new(OSSL_LIB_CTX *lib, const struct ike_auth_conf *c, 
     bool ok = rows_load(a, c, why, why_len) && certs_load(a, c, why, why_len) &&
               identity_load(a, c->identity, why, why_len) &&
               peers_load(a, &c->peer_identities, why, why_len);
-    if (ok && !a->psk && !a->key)
+    if (ok && !a->psk && !a->key && !c->none)
         ok = REFUSE("nothing to authenticate with: set psk, psk-file or psks, or certificate, key "
                     "and ca");
     if (ok && a->peer_count && !a->key)

@@ -28,6 +28,7 @@ struct ike_auth_conf {
     const char *crl;            /* PEM; NULL: none is demanded */
     const char *identity;       /* ours; NULL: the address, or the certificate's subject */
     struct adit_array peer_identities;  /* const char *; empty: any that the CA vouches for */
+    uint32_t none;              /* 1: no key at all is fine, each call brings its own */
 };
 
 struct ike_auth;

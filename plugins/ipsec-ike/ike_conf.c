@@ -120,9 +120,10 @@ int32_t inst_settings(struct adit_self *self, const struct ipsec_conf *c, struct
 
 struct ike_auth *inst_keys(struct adit_self *self, const struct ipsec_conf *c, OSSL_LIB_CTX *lib)
 {
-    const struct ike_auth_conf *a = &c->auth;
+    struct ike_auth_conf with = c->auth, *a = &with;
     char why[512] = "";
-    if (!a->psk && !a->psk_file && !a->psks.count && !a->certificate) {
+    with.none = c->initiator_only;
+    if (!a->psk && !a->psk_file && !a->psks.count && !a->certificate && !c->initiator_only) {
         (void)adit_fail(self, ADIT_ECONF, "there is no key: set psk-file (or psk, or rows in psks), or "
                         "certificate with key and ca; 'adit setup' makes one");
         return NULL;

@@ -301,6 +301,7 @@ struct ike {
     uint64_t *counters;
     uint64_t seed[2];
     struct adit_node sas, dead_sas, dead_quicks, peers, wants, works;
+    struct adit_node keys;      /* struct ike_key, the newest first */
     uint32_t sa_count;
     struct adit_hash cookies;   /* by our cookie */
     struct ike_guard *guard;
@@ -312,7 +313,22 @@ struct ike {
     uint8_t in[IKE_MSG_MAX], out[IKE_MSG_MAX + 64], clear[IKE_MSG_MAX];
 };
 
+/* A pre-shared key that came with a call (ike_peer_key()). */
+struct ike_key {
+    struct adit_node node;
+    struct adit_addr peer;
+    size_t len;
+    uint8_t secret[];
+};
+
 /* ---- ike.c ---- */
+
+/* As ike_auth_psk(), a key that came with a call to that peer first. */
+bool ike_psk_nth(const struct ike_sa *sa, const struct adit_addr *peer, const struct ike_id *id, uint32_t nth,
+                 struct ike_psk *out);
+/* Whether a peer and we may prove ourselves by that method; `call`: it is us who begin. */
+bool ike_method_ok(const struct ike *k, const struct ike_auth *auth, const struct adit_addr *peer, bool call,
+                   uint32_t method);
 
 static inline uint64_t ike_now(const struct ike *k) { return k->ops->now(k->u); }
 void ike_enter(struct ike *k);

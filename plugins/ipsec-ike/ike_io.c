@@ -542,6 +542,12 @@ static void face_unused(struct adit_self *self, const struct adit_security_info 
     adit_list_add(&in->unused, &x->node);
 }
 
+static int32_t face_peer_key(struct adit_self *self, const struct adit_addr *peer, const char *key)
+{
+    struct inst *in = self->instance;
+    return in->ike && !in->stopping ? ike_peer_key(in->ike, peer, key) : ADIT_ESTATE;
+}
+
 const struct adit_security ipsec_vtable = {
     .size = sizeof ipsec_vtable,
     .cover = face_cover,
@@ -549,6 +555,7 @@ const struct adit_security ipsec_vtable = {
     .begin = face_begin,
     .cancel = face_cancel,
     .unused = face_unused,
+    .peer_key = face_peer_key,
 };
 
 /* ---- ports ------------------------------------------------------------------------------------------- */

@@ -313,11 +313,6 @@ static bool in_ours(const struct ike *k, const struct ike_proposal *p)
     return false;
 }
 
-static bool method_ok(const struct ike_auth *auth, uint32_t method)
-{
-    return method < 32 && (ike_auth_methods(auth) >> method & 1u);
-}
-
 struct choice {
     struct ike_proposal prop;
     struct ike_transform t;
@@ -343,8 +338,8 @@ static void say_offer(struct choice *c, const struct ike_transform *t)
 }
 
 /* The peer's order decides, ours is a set. */
-static bool choose(const struct ike *k, const struct ike_auth *auth, const struct ike_payload *sa,
-                   struct choice *c, bool *bad)
+static bool choose(const struct ike *k, const struct ike_auth *auth, const struct adit_addr *peer,
+                   const struct ike_payload *sa, struct choice *c, bool *bad)
 {
     static struct ike_offer offer;      /* large, and never needed longer than this */
     size_t at = 0;
@@ -355,7 +350,7 @@ static bool choose(const struct ike *k, const struct ike_auth *auth, const struc
         for (uint32_t n = 0; n < offer.count; n++) {
             const struct ike_transform *t = &offer.t[n];
             bool fits = prop_of(t, &c->prop) && in_ours(k, &c->prop);
-            if (fits && method_ok(auth, t->auth) &&
+            if (fits && ike_method_ok(k, auth, peer, false, t->auth) &&
                 ike_raw_transform(sa, i, n, &c->raw, &c->raw_len)) {
                 c->t = *t;
                 c->number = offer.number;
@@ -390,7 +385,7 @@ static bool send_1(struct ike_sa *sa, struct ike_rx *rx)
     for (uint32_t m = 0; m < sizeof methods / sizeof *methods; m++) {
         for (uint32_t i = 0; i < most && n < IKE_TRANSFORMS; i++) {
             const struct ike_proposal *p = &k->conf.proposals[i];
-            if (!method_ok(sa->auth, methods[m]))
+            if (!ike_method_ok(k, sa->auth, &sa->path->peer, true, methods[m]))
                 break;
             t[n] = (struct ike_transform){
                 .number = (uint8_t)(n + 1), .id = 1 /* KEY_IKE */, .cipher = p->cipher->id,
@@ -472,7 +467,7 @@ void ike_main_first(struct ike *k, struct ike_rx *rx)
     const struct ike_payload *p = ike_msg_find(&rx->m, IKE_P_SA, 0);
     struct choice c = { .number = 0 };
     bool bad;
-    if (!choose(k, k->auth, p, &c, &bad) || p->len > IKE_SA_BODY_MAX) {
+    if (!choose(k, k->auth, &rx->path->peer, p, &c, &bad) || p->len > IKE_SA_BODY_MAX) {
         if (bad || p->len > IKE_SA_BODY_MAX)
             IKE_COUNT(k, RX_BAD);
         else
@@ -765,7 +760,7 @@ static bool our_psk(struct ike_sa *sa, struct ike_psk *out)
                          .len = (uint16_t)strlen(want) };
     struct ike_psk p;
     for (uint32_t n = 0; n < IKE_PSK_TRIES &&
-         ike_auth_psk(sa->auth, &sa->path->peer, want[0] ? &id : NULL, n, &p); n++)
+         ike_psk_nth(sa, &sa->path->peer, want[0] ? &id : NULL, n, &p); n++)
         if (!p.row_identity || strcmp(p.row_identity, want) == 0) {
             *out = p;
             return true;
@@ -855,7 +850,7 @@ static bool psk_6(struct ike_sa *sa, struct ike_rx *rx)
     if ((rx->hdr.length - IKE_HDR_LEN) % sa->prop.cipher->block || sa->bad >= 16)
         return malformed(sa, "length");
     for (uint32_t n = 0; !found && n < IKE_PSK_TRIES &&
-         ike_auth_psk(sa->auth, &rx->path->peer, NULL, n, &psk); n++) {
+         ike_psk_nth(sa, &rx->path->peer, NULL, n, &psk); n++) {
         any = true;
         if (!ike_keys_psk(k->lib, &keys, &sa->prop, psk.secret, psk.len, &v))
             break;

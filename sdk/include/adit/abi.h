@@ -26,6 +26,7 @@
  *       ADIT_OPT_LINE, place of accounts and policies, link->failed(): diagnosis.
  *       accounting->drain(): what is said last when the daemon stops; refused().
  *       host->security: a security layer delivers what it opened. ADIT_PROTO_ESP.
+ *       security->peer_key(): a key for a peer that is called.
  *  1.0  first.
  */
 #ifndef ADIT_ABI_H

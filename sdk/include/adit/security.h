@@ -27,6 +27,10 @@ struct adit_security {
     void (*cancel)(struct adit_self *self, uint64_t req);
     /* A path no longer uses the association. */
     void (*unused)(struct adit_self *self, const struct adit_security_info *info);
+    /* 1.1: whoever calls that peer (an address) from now on proves itself with this key, which
+     * goes before those of the configuration; NULL: with those again. Copied; as often NULL
+     * as given. May be absent: then the configuration's keys are all that there are. */
+    int32_t (*peer_key)(struct adit_self *self, const struct adit_addr *peer, const char *key);
 };
 
 #endif
