@@ -186,7 +186,8 @@ static int nft(const char *text)
     close(take[0]);
     if (rc)
         return log_fail("datapath", rc == ENOENT ? ADIT_ENOENT : ADIT_EIO, "nft cannot be run: %s; "
-                        "network.internet-interface and network.nat need the package nftables", strerror(rc));
+                        "network.internet-interface, network.nat and block-ipv6 need the package nftables",
+                        strerror(rc));
     if (!ended)
         kill(pid, SIGKILL);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
@@ -201,6 +202,25 @@ int dp_nft_drop(const char *table)
 {
     char text[256];
     return dp_nft_text(NULL, table, "", text, sizeof text) ? nft(text) : ADIT_EINVAL;
+}
+
+int dp_nft_own(const char *name, const char *body)
+{
+    char table[DP_NFT_TABLE], text[2048];
+    struct text t = { text, sizeof text, 0 };
+    if (snprintf(table, sizeof table, "aditd-%s", name) >= (int)sizeof table)
+        return ADIT_EINVAL;
+    put(&t, "table inet %s\ndelete table inet %s\n", table, table);
+    if (body)
+        put(&t, "table inet %s {\n%s}\n", table, body);
+    if (t.at >= t.size)
+        return ADIT_EINVAL;
+    int rc = body ? dp_undo_table(table, true) : 0;
+    if (!rc)
+        rc = nft(text);
+    if (!body || rc)
+        (void)dp_undo_table(table, false);
+    return rc;
 }
 
 /* ---- in force ------------------------------------------------------------------------------ */

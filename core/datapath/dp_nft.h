@@ -38,6 +38,9 @@ bool dp_nft_interface(const char *name);        /* a name that an interface can 
  * of the whole ruleset by somebody else takes our table too. 0, or ADIT_E* after it was told; then what was
  * in force stays. */
 int dp_nft_set(const struct dp_nft *c, bool anew);
+/* One more table of ours, "aditd-NAME", with what stands between its braces; NULL: it
+ * goes. In the undo journal as well. */
+int dp_nft_own(const char *name, const char *body);
 /* The transaction, for tests; false: it does not fit. */
 bool dp_nft_text(const struct dp_nft *c, const char *table, const char *tun, char *out, size_t size);
 
