@@ -121,7 +121,7 @@ static const struct conf_node *section(const char *name, const char *text)
 
 static int dial(void)
 {
-    static const struct ses_dial_ops ops = { NULL, on_up, on_down };
+    static const struct ses_dial_ops ops = { .up = on_up, .down = on_down };
     static const struct ses_tunnel_conf ports = { .ports = 1 };
     struct dp_cfg cfg = { .mtu = opt.mtu, .state_dir = opt.state, .offload = opt.offload };
     bool l2tp = !strcmp(opt.tunnel, "l2tp");

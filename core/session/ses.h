@@ -98,6 +98,7 @@ void ses_close_all(uint32_t cause, void (*done)(void *u), void *u);
  * the server gives the address, packets pass through an interface of their own.
  */
 struct ses;
+struct ses_info;
 struct dp_iface;
 
 #define SES_DNS 4               /* two by IPCP, two by router advertisements */
@@ -119,6 +120,8 @@ struct ses_dial_ops {
     /* Packets may pass; again when the server negotiated anew, and when IPv6 is there,
      * too. `d` is borrowed. */
     void (*up)(void *u, const struct ses_dialled *d);
+    /* What it has carried, before its end is told; nothing may be done in it. NULL: nobody cares. */
+    void (*total)(void *u, const struct ses_info *i);
     /* The end, once, also of one that was never up; at a round's end, so that nothing of
      * the session is on the stack. The session is not the caller's any more. */
     void (*down)(void *u, uint32_t cause, const char *text);

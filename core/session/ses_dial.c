@@ -237,6 +237,11 @@ void ses_dial_bye(struct ses *s, struct ses_bye *bye)
     if (!bye->ops)
         return;
     d->told = true;
+    if (d->ops->total) {
+        struct ses_info i;
+        ses_info(s, &i);
+        d->ops->total(d->u, &i);
+    }
     bye->u = d->u;
     bye->cause = s->cause;
     memcpy(bye->text, s->text, sizeof bye->text);

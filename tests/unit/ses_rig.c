@@ -650,7 +650,7 @@ static void news_down(void *u, uint32_t cause, const char *text)
 
 struct ses_dial rig_dialled(struct stub *tunnel)
 {
-    static const struct ses_dial_ops news = { news_rung, news_up, news_down };
+    static const struct ses_dial_ops news = { .rung = news_rung, .up = news_up, .down = news_down };
     memset(&rig_news, 0, sizeof rig_news);
     return (struct ses_dial){
         .tunnel = tunnel->inst, .entry = "work", .user = "anna", .password = "secret",

@@ -250,7 +250,7 @@ static void nothing(void *u, const struct ses_dialled *d) { (void)u; (void)d; }
 
 START_TEST(D5_redialled_from_inside_the_end)
 {
-    static const struct ses_dial_ops ops = { NULL, nothing, again };
+    static const struct ses_dial_ops ops = { .up = nothing, .down = again };
     redial = begin(PLAIN);
     redial.ops = &ops;
     redials = 0;
