@@ -20,8 +20,18 @@
 
 ADIT_EVENT(ev_call, "control.call", ADIT_LOG_DEBUG, "A verb was called.", "verb uid");
 
+/* A socket, and who comes through it. */
+struct door {
+    const char *prefix;         /* of the verbs that answer; NULL: all */
+    struct adit_listener *listener;
+    char *file;
+    uint32_t peers;
+};
+static struct door doors[2];    /* the first is the operator's */
+
 struct ctl_peer {
     struct adit_node node;
+    struct door *door;
     struct adit_stream *stream; /* NULL: gone */
     char *line;
     size_t len, cap;
@@ -46,10 +56,7 @@ struct verb {
 static struct verb verbs[96];
 static size_t verb_count;
 static struct adit_node peers = { &peers, &peers };
-static uint32_t peer_count;
 static struct ctl_call *from_text;      /* the one that ctl_dispatch_text() waits for */
-static struct adit_listener *listener;
-static char *socket_file;
 
 static void peer_free(struct ctl_peer *p);
 
@@ -146,6 +153,12 @@ void ctl_follow(struct ctl_call *c, void (*gone)(void *u), void *u)
 }
 
 void ctl_say_take(struct ctl_call *c, json_t *line) { say(c, line); }
+void ctl_said(struct ctl_call *c) { call_free(c); }
+
+uint32_t ctl_uid(const struct ctl_call *c)
+{
+    return c->peer && c->peer->door->prefix ? c->peer->uid : 0;
+}
 
 uint32_t ctl_queued(const struct ctl_call *c)
 {
@@ -158,6 +171,12 @@ void ctl_verb(const char *name, ctl_fn fn, const char *args, const char *sentenc
 {
     if (verb_count < sizeof verbs / sizeof verbs[0])
         verbs[verb_count++] = (struct verb){ name, args, sentence, fn };
+}
+
+static bool answers(const struct ctl_call *c, const char *verb)
+{
+    const char *prefix = c->peer ? c->peer->door->prefix : NULL;
+    return !prefix || strncmp(verb, prefix, strlen(prefix)) == 0;
 }
 
 static void dispatch(struct ctl_call *c, const char *line, size_t len)
@@ -177,7 +196,10 @@ static void dispatch(struct ctl_call *c, const char *line, size_t len)
     size_t i;
     for (i = 0; i < verb_count && strcmp(verbs[i].name, name) != 0; i++)
         known[i] = verbs[i].name;
-    if (i < verb_count) {
+    if (!answers(c, name)) {
+        ctl_error(c, ADIT_EDENIED, "'%s' is not for users: on this socket only %s* answers", name,
+                  c->peer->door->prefix);
+    } else if (i < verb_count) {
         json_t *args = json_object_get(o, "args");
         json_t *none = json_object();
         verbs[i].fn(c, json_is_object(args) ? args : none);
@@ -221,7 +243,7 @@ char *ctl_dispatch_text(const char *line)
 static void peer_free(struct ctl_peer *p)
 {
     adit_list_del(&p->node);
-    peer_count--;
+    p->door->peers--;
     ADIT_LIST_EACH(n, &p->calls) {
         struct ctl_call *c = ADIT_OF(n, struct ctl_call, node);
         adit_list_del(&c->node);
@@ -285,41 +307,60 @@ static const struct adit_stream_ops peer_ops = { .size = sizeof peer_ops, .rx = 
 
 static void accepted(void *u, struct adit_stream *stream)
 {
-    (void)u;
-    uint32_t gid;
-    if (peer_count >= PEERS_MAX)
+    struct door *door = u;
+    uint32_t gid, uid, same = 0;
+    if (loop_unix_peer(stream, &uid, &gid))
+        uid = UINT32_MAX;
+    ADIT_LIST_EACH(n, &peers)
+        same += ADIT_OF(n, struct ctl_peer, node)->door == door && ADIT_OF(n, struct ctl_peer, node)->uid == uid;
+    /* one user may not keep the others out */
+    if (door->peers >= PEERS_MAX || (door->prefix && uid && same >= PEERS_MAX / 4))
         return;                 /* not taken: closed */
     struct ctl_peer *p = calloc(1, sizeof *p);
     if (!p)
         return;
     p->stream = stream;
+    p->door = door;
+    p->uid = uid;
     adit_list_init(&p->calls);
     adit_list_add(&peers, &p->node);
-    peer_count++;
-    if (loop_unix_peer(stream, &p->uid, &gid))
-        p->uid = UINT32_MAX;
+    door->peers++;
     loop_stream_api.take(stream, &peer_ops, p);
     loop_stream_bound(stream, ANSWER_MAX_BYTES);
+}
+
+static int door_open(struct door *d, const char *path, uint32_t mode, const char *prefix)
+{
+    d->prefix = prefix;
+    int rc = loop_unix_listen(path, mode, accepted, d, &d->listener);
+    if (!rc)
+        d->file = strdup(path);
+    return rc;
 }
 
 int ctl_open(const char *path, uint32_t mode)
 {
     ctl_verb("help", verb_help, "", "Lists the verbs.");
-    int rc = loop_unix_listen(path, mode, accepted, NULL, &listener);
-    if (!rc)
-        socket_file = strdup(path);
-    return rc;
+    return door_open(&doors[0], path, mode, NULL);
+}
+
+int ctl_open_users(const char *path, uint32_t mode, const char *prefix)
+{
+    return door_open(&doors[1], path, mode, prefix);
 }
 
 void ctl_close(void)
 {
-    if (listener)
-        loop_stream_api.listen_close(listener);
-    listener = NULL;
-    if (socket_file)
-        remove(socket_file);
-    free(socket_file);
-    socket_file = NULL;
+    for (size_t i = 0; i < sizeof doors / sizeof doors[0]; i++) {
+        struct door *d = &doors[i];
+        if (d->listener)
+            loop_stream_api.listen_close(d->listener);
+        if (d->file)
+            remove(d->file);
+        free(d->file);
+        d->listener = NULL;
+        d->file = NULL;
+    }
     ADIT_LIST_EACH(n, &peers) {
         struct ctl_peer *p = ADIT_OF(n, struct ctl_peer, node);
         cut(p);

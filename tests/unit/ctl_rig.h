@@ -29,6 +29,7 @@ struct adit_stream {
 #define ctl_wire adit_stream
 
 static void (*ctl_rig_accept)(void *u, struct adit_stream *s);
+static void *ctl_rig_door;
 static uint32_t ctl_rig_stops, ctl_rig_reloads;
 static char ctl_rig_listener;
 
@@ -86,8 +87,8 @@ int loop_unix_listen(const char *path, uint32_t mode, void (*accept)(void *u, st
 {
     (void)path;
     (void)mode;
-    (void)u;
     ctl_rig_accept = accept;
+    ctl_rig_door = u;
     *out = (struct adit_listener *)(void *)&ctl_rig_listener;
     return 0;
 }
@@ -117,7 +118,7 @@ static inline struct ctl_wire *ctl_wire_new(void)
 {
     struct ctl_wire *w = calloc(1, sizeof *w);
     w->takes = UINT32_MAX;
-    ctl_rig_accept(NULL, w);
+    ctl_rig_accept(ctl_rig_door, w);
     if (!w->ops.rx)             /* not taken */
         w->closed = true;
     return w;
