@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@
 #include "daemon/inst.h"
 #include "daemon/notify.h"
 #include "datapath/dp.h"
+#include "dial/dial_io.h"
 #include "diagnose/trace.h"
 #include "log/log.h"
 #include "loop/loop.h"
@@ -96,7 +98,7 @@ static const struct adit_opt network_opts[] = {
 
 static const char *const sections[] = { "daemon",   "network",    "ppp",      "tunnels",
                                         "auth",     "policies",   "pools",    "accounting",
-                                        "observers", "security",  "filters",  NULL };
+                                        "observers", "security",  "filters",  "dial", NULL };
 
 static struct {
     const char *config;
@@ -236,6 +238,9 @@ static int reload(char *text, size_t size)
     struct filters_plan *filters = rc ? NULL : filters_plan_new(root, &err);
     if (!rc && !filters)
         rc = ADIT_ECONF;
+    struct dial_plan *dial = rc ? NULL : dial_plan_new(root, &err);
+    if (!rc && !dial)
+        rc = ADIT_ECONF;
     if (!rc)
         rc = ses_conf_read(conf_get(root, "ppp"), &err);
     if (rc) {
@@ -244,6 +249,7 @@ static int reload(char *text, size_t size)
     } else {
         tell_restart("daemon", daemon_opts, &me.conf, &c);
         tell_restart("network", network_opts, &me.network, &n);
+        tell_restart("dial", dial_opts, dial_conf_get(), dial_plan_conf(dial));
         daemon_take(&c, c_mem);
         logging();
         conf_in_force_take(d);
@@ -253,12 +259,14 @@ static int reload(char *text, size_t size)
         if (fence_apply(&n.fence))
             inst_problem("network.internet-interface and network.nat stay as they were; see the log");
         fence_settle();
+        dial_apply(dial);
         const char *problem;
         size_t used = (size_t)snprintf(text, size, "%s was read again", me.config);
         for (uint32_t i = 0; used < size && (problem = inst_problem_nth(i)); i++)
             used += (size_t)snprintf(text + used, size - used, "\nbut %s", problem);
         LOG_EVENT("daemon", &ev_reloaded, ADIT_KV_S("config", me.config));
     }
+    dial_plan_free(dial);
     filters_plan_free(filters);
     inst_plan_free(plan);
     conf_mem_free(n_mem);
@@ -435,15 +443,33 @@ static const char *problem_nth(uint32_t nth)
     return own && !nth ? me.state_problem : inst_problem_nth(nth - own);
 }
 
-static int serve(const struct inst_plan *plan, const struct filters_plan *filters)
+/* The socket on which users dial, beside the control socket unless it is named. */
+static int open_for_users(const struct dial_conf *c)
+{
+    char path[SOCKET_MAX + 32];
+    const char *slash = strrchr(me.conf.control_socket, '/');
+    struct group *g = c->access == DIAL_FOR_GROUP ? getgrnam(c->group) : NULL;
+    snprintf(path, sizeof path, "%.*s/dial.sock", (int)(slash - me.conf.control_socket), me.conf.control_socket);
+    if (c->socket)
+        snprintf(path, sizeof path, "%.*s", SOCKET_MAX, c->socket);
+    int rc = ctl_open_users(path, c->access == DIAL_FOR_ALL ? 0666 : g ? 0660 : 0600, "dial.");
+    if (!rc && g && lchown(path, (uid_t)-1, g->gr_gid))
+        return log_fail("daemon", ADIT_EDENIED, "%s cannot be given to the group %s: %s", path, c->group,
+                        strerror(errno));
+    return rc;
+}
+
+static int serve(const struct inst_plan *plan, const struct filters_plan *filters, struct dial_plan *dial)
 {
     const struct network_conf *n = &me.network;
-    services(state_dir_ready(me.state_dir) ? me.state_dir : NULL);
+    const char *state = state_dir_ready(me.state_dir) ? me.state_dir : NULL;
+    services(state);
     char dir[512];
     snprintf(dir, sizeof dir, "%s", me.conf.control_socket);
     if (strrchr(dir, '/') && strrchr(dir, '/') != dir) {
         *strrchr(dir, '/') = '\0';
-        mkdir(dir, 0755);
+        if (mkdir(dir, 0755) == 0)
+            (void)chmod(dir, 0755);     /* whatever the umask: each socket has a mode of its own */
     }
     /* A second daemon on the same socket must not touch what the first one serves. */
     if (ctl_open(me.conf.control_socket, me.conf.control_mode))
@@ -477,6 +503,10 @@ static int serve(const struct inst_plan *plan, const struct filters_plan *filter
     }
     struct ctl_daemon d = { me.config, reload, stop, problem_nth };
     ctl_verbs_open(&d);
+    if (dial_start(dial, state) || open_for_users(dial_conf_get()))
+        inst_problem("nobody can dial; see the log");
+    else
+        ctl_dial_verbs();
     loop_signal(SIGINT, on_signal, NULL);
     loop_signal(SIGTERM, on_signal, NULL);
     loop_signal(SIGHUP, on_signal, NULL);
@@ -487,6 +517,7 @@ static int serve(const struct inst_plan *plan, const struct filters_plan *filter
     /* No packet was read yet: who cannot give up what it need not have does not serve. */
     if (priv_drop()) {
         inst_stop_all();
+        dial_stop();
         dp_close();
         ctl_close();
         return EXIT_FAILURE;
@@ -499,6 +530,7 @@ static int serve(const struct inst_plan *plan, const struct filters_plan *filter
 
     int rc = loop_run();
     inst_stop_all();
+    dial_stop();
     fence_fini();
     dp_close();
     ctl_close();
@@ -604,7 +636,8 @@ int main(int argc, char **argv)
      * a check names it. */
     struct inst_plan *plan = inst_plan_new(root, me.check, NULL);
     struct filters_plan *filters = filters_plan_new(root, NULL);
-    if (!plan || !filters)
+    struct dial_plan *dial = dial_plan_new(root, NULL);
+    if (!plan || !filters || !dial)
         rc = ADIT_ECONF;
     if (!rc && me.check)
         rc = inst_try(plan, NULL);
@@ -612,7 +645,8 @@ int main(int argc, char **argv)
     if (!rc && me.check)
         printf("%s: the configuration is good\n", me.config);
     else if (!rc)
-        status = serve(plan, filters);
+        status = serve(plan, filters, dial);
+    dial_plan_free(dial);
     filters_plan_free(filters);
     inst_plan_free(plan);
     conf_in_force_take(NULL);

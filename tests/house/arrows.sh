@@ -32,8 +32,9 @@ datapath  base log loop path
 diagnose  base loop config
 privilege log
 session   base log loop config plugin ppp datapath crypto diagnose
-control   base log loop config plugin datapath diagnose session
-daemon    base log loop config plugin path datapath crypto session control privilege diagnose
+dial      base log loop config plugin datapath diagnose session
+control   base log loop config plugin datapath diagnose session dial
+daemon    base log loop config plugin path datapath crypto session control privilege diagnose dial
 R
 t "only core/loop includes <uv.h>" "$(grep -ln '#include <uv.h>' -r core client plugins sdk | grep -v '^core/loop/')"
 t "only core/plugin includes <ltdl.h>" "$(grep -ln '#include <ltdl.h>' -r core client plugins sdk | grep -v '^core/plugin/')"

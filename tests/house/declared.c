@@ -2,6 +2,7 @@
  * docs.sh holds the manual pages to it. */
 #include <stdio.h>
 #include <stdlib.h>
+#include "dial/dial_io.h"
 #include "log/log.h"
 #include "plugin/plug.h"
 #include "session/ses.h"
@@ -25,6 +26,8 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     options("aditd.yaml.5", ses_opts, sizeof(struct adit_opt));
     options("aditd.yaml.5", ses_tunnel_opts, sizeof(struct adit_opt));
+    options("aditd.yaml.5", dial_opts, sizeof(struct adit_opt));
+    options("adit-phonebook.5", book_opts, sizeof(struct adit_opt));
     for (struct plug_object *obj = NULL; (obj = plug_object_next(obj));) {
         struct plug_object_info i;
         plug_object_info(obj, &i);
