@@ -150,11 +150,11 @@ t "the request said who asks" grep -q 'NAS-Identifier = "gate"' "$rad/detail"
 
 # ---- silence, and a wrong secret ----
 radius_stop
-t "a server that is gone: the cause says so" refused ADIT-AUTH-UNAVAILABLE
+t "a server that is gone: the cause says so" refused ADIT-RADIUS-SILENT
 t "and is named" log_has 'radius.server.dead.*server=fr'
 t "it is asked when it is back" eval 'radius_start && soon once'
 radius_stop
-t "another secret" eval 'radius_start not-the-one && refused ADIT-AUTH-UNAVAILABLE'
+t "another secret" eval 'radius_start not-the-one && refused ADIT-RADIUS-SILENT'
 t "is told apart from silence" log_has 'radius.server.*fr.*secret'
 radius_stop
 t "it stops cleanly" stop
