@@ -48,7 +48,7 @@ int cmd_setup(int argc, char **argv);
 /* Calls a verb; takes args (may be NULL). NULL after the error was printed. */
 json_t *ask_take(const char *verb, json_t *args);
 /* The same without arguments and without a word: NULL, and `why` (of `size` bytes, 0: none)
- * says it. A daemon that hangs is not waited for. */
+ * says it. A daemon that hangs is not waited for: errno is ETIMEDOUT then. */
 json_t *ask_quiet(const char *verb, char *why, size_t size);
 /* The configuration of the daemon on the socket, to be freed; NULL: none answers. */
 char *ask_config(void);

@@ -116,28 +116,33 @@ int ask_follow_take(const char *verb, json_t *args, bool (*line)(json_t *o))
 }
 
 /* Whoever asks without a word does not wait for a daemon that hangs. */
-#define QUIET_S 2
+#define QUIET_S 1
 
 json_t *ask_quiet(const char *verb, char *why, size_t size)
 {
     const struct timeval limit = { QUIET_S, 0 };
-    json_t *result = NULL, *o = NULL;
+    json_t *o = NULL;
     FILE *f = open_socket(true);
-    if (!f && size)
-        snprintf(why, size, errno == EACCES ? "%.150s: permission denied" : "no daemon answers on %.150s", adit_options.socket);
-    if (!f)
+    if (!f) {
+        if (size)
+            snprintf(why, size, errno == EACCES ? "%.150s: permission denied" : "no daemon answers on %.150s",
+                     adit_options.socket);
+        errno = ENOENT;
         return NULL;
+    }
     setsockopt(fileno(f), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     setsockopt(fileno(f), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     if (send_take(f, verb, NULL)) {
         fseek(f, 0, SEEK_CUR);
         o = read_line(f);
-        result = json_is_true(json_object_get(o, "ok")) ? json_incref(json_object_get(o, "result")) : NULL;
     }
+    fclose(f);
+    json_t *result = json_is_true(json_object_get(o, "ok")) ? json_incref(json_object_get(o, "result")) : NULL;
     if (!result && size)
         snprintf(why, size, "the daemon on %.150s does not answer within %u s", adit_options.socket, QUIET_S);
+    bool heard = o != NULL;
     json_decref(o);
-    fclose(f);
+    errno = heard ? EPROTO : ETIMEDOUT;
     return result;
 }
 

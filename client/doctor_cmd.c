@@ -72,6 +72,7 @@ static void ask_status(struct doctor_seen *s)
     json_t *o = ask_quiet("status", why, sizeof why), *line;
     size_t i;
     if (!o) {
+        s->hangs = errno == ETIMEDOUT;
         snprintf(s->why_not, sizeof s->why_not, "%s", why);
     } else if (!same_file(text(o, "config"), s->config)) {
         snprintf(s->why_not, sizeof s->why_not, "the daemon on %.100s has another configuration, %.300s",

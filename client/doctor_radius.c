@@ -144,7 +144,6 @@ static void ask_udp(struct doctor_radius *r, int fd)
         else if (got < 0 && errno == ECONNREFUSED)
             r->answer = DOCTOR_REFUSED;
     }
-    r->took_ms = (uint32_t)(doctor_now_ms() - begin);
 }
 
 static void ask_tls(struct doctor_radius *r, int fd)

@@ -778,7 +778,8 @@ static int write_all(struct setup *s)
         if (s->internet)
             printf("%s will admit tunnels%s%s and nothing else, as soon as the daemon runs.\n", s->internet,
                    s->admit && *s->admit ? ", " : "", s->admit ? s->admit : "");
-        printf("Start it: aditd --config %s --foreground\n", conf);
+        printf("Look at the host first: adit doctor --config %s\n"
+               "Start it: aditd --config %s --foreground\n", conf, conf);
         if (!s->user_count && !s->radius.servers)
             puts("Nobody may connect yet: adit user add NAME --allow");
     }

@@ -134,6 +134,11 @@ void doctor_check_configuration(const struct doctor_seen *s, struct doctor_out *
 
 void doctor_check_daemon(const struct doctor_seen *s, struct doctor_out *o)
 {
+    if (s->hangs) {
+        doctor_say(o, DOCTOR_FAIL, "%s", s->why_not);
+        doctor_mend(o, "journalctl -u adit tells what it did last; systemctl restart adit ends all sessions");
+        return;
+    }
     if (!s->serving) {
         doctor_say(o, DOCTOR_SKIP, "it does not serve: %s", s->why_not);
         return;
@@ -212,21 +217,23 @@ void doctor_check_ports(const struct doctor_seen *s, struct doctor_out *o)
         const struct doctor_listen *l = &s->listen[i];
         const char *proto = l->proto == DOCTOR_TCP ? "TCP" : "UDP", *unit = doctor_unit_of(l->process);
         size_t n = strlen(list);
-        if (l->taken && !strcmp(l->process, "aditd")) {
+        if (l->taken && !l->pid && !s->root) {
+            doctor_say(o, DOCTOR_SKIP, "%s %u (%s) is in use; by whom, only root can see", proto, l->addr.port, l->what);
+        } else if (l->taken && !strcmp(l->process, "aditd")) {
             doctor_say(o, DOCTOR_FAIL, "%s %u (%s) is taken by another aditd (pid %d), which was not asked: %s", proto,
                        l->addr.port, l->what, l->pid, s->serving ? "it is not the one on the socket" : s->why_not);
             doctor_mend(o, "name its socket: adit --socket PATH doctor; or end it: kill %d", l->pid);
-        } else if (l->taken) {
-            char pid[32];
-            snprintf(pid, sizeof pid, "pid %d", l->pid);
-            doctor_say(o, DOCTOR_FAIL, "%s %u (%s) is taken by %s (%s)", proto, l->addr.port, l->what, l->process,
-                       l->pid ? pid : "only root can see which");
+        } else if (l->taken && l->pid) {
+            doctor_say(o, DOCTOR_FAIL, "%s %u (%s) is taken by %s (pid %d)", proto, l->addr.port, l->what, l->process,
+                       l->pid);
             if (unit)
                 doctor_mend(o, "systemctl disable --now %s", unit);
-            else if (l->pid)
-                doctor_mend(o, "stop it: systemctl status %d names its service; or kill %d", l->pid, l->pid);
             else
-                doctor_mend(o, "sudo adit doctor");
+                doctor_mend(o, "stop it: systemctl status %d names its service; or kill %d", l->pid, l->pid);
+        } else if (l->taken) {
+            doctor_say(o, DOCTOR_FAIL, "%s %u (%s) is taken, by the kernel or a process that cannot be seen from here",
+                       proto, l->addr.port, l->what);
+            doctor_mend(o, "look for it where it runs (containers, wireguard, in-kernel L2TP): ss -aunp; ss -ltnp");
         } else if (l->no_address) {
             doctor_say(o, DOCTOR_FAIL, "%s is to be listened on (%s), and no interface has that address",
                        addr_text(&l->addr, text), l->what);

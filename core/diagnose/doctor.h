@@ -92,10 +92,7 @@ struct doctor_radius {
     struct adit_addr source;
     uint16_t port;
     bool tls, secret_read, lax;         /* lax: answers need no Message-Authenticator */
-    uint64_t timeout_ms;
-    uint32_t tries;
     enum doctor_answer answer;
-    uint32_t took_ms;
     char why[DOCTOR_TEXT];
     char said[DOCTOR_TEXT];     /* by the daemon: "dead: ..." */
 };
@@ -116,7 +113,7 @@ struct doctor_cert {
 struct doctor_tunnel {
     char name[DOCTOR_NAME], type[DOCTOR_NAME];
     uint32_t ports;
-    bool encryption_given, none, weak;  /* of `encryption`: none; 40 or 56 */
+    bool none, weak;            /* of `encryption`: none; 40 or 56 */
     bool clear;                         /* L2TP without IPsec */
 };
 
@@ -132,7 +129,7 @@ struct doctor_link {
     int index;
     char name[IFNAMSIZ];
     uint32_t mtu;
-    bool up, loopback, broadcast;
+    bool up, loopback;
     int rp_filter, forwarding;  /* -1: unknown */
 };
 
@@ -171,11 +168,11 @@ struct doctor_seen {
     bool conf_checked;
     char state_dir[PATH_MAX], socket[PATH_MAX];
     struct doctor_note refused[DOCTOR_NOTES];           /* plugins */
-    uint32_t refused_count, plugins_loaded;
+    uint32_t refused_count;
     bool plugins_known;
     char internet[IFNAMSIZ], nat[IFNAMSIZ], tun[IFNAMSIZ];
     bool closed;                /* network.internet-interface is given */
-    bool forward, proxy_arp, ipv6, server_address6;
+    bool forward, proxy_arp, server_address6;
     uint32_t mtu, mru;
     struct adit_addr server_address;
     uint32_t auth;              /* ADIT_AUTH_* */
@@ -206,6 +203,7 @@ struct doctor_seen {
 
     /* the daemon */
     bool serving;               /* it answers on its socket */
+    bool hangs;                 /* it takes calls there and does not answer */
     char why_not[DOCTOR_TEXT];  /* why it was not asked */
     int pid;
     struct doctor_note degraded[DOCTOR_NOTES];
@@ -235,7 +233,6 @@ struct doctor_seen {
     struct doctor_packet packets[DOCTOR_PACKETS];
     uint32_t packet_count;
     bool old_tables;            /* iptables-legacy has rules, which nft does not show */
-    bool no_tables;             /* there is none of nftables or iptables */
     char wall_why[DOCTOR_TEXT]; /* why the packet filter could not be read; "": it could */
     int64_t now_s, newest_s;    /* the clock; the youngest of the files below */
     char newest[PATH_MAX];

@@ -168,9 +168,8 @@ void doctor_look_wall(struct doctor_seen *s)
     int rc = doctor_child(paths, argv, NFT_MS, &text);
     s->wall_why[0] = '\0';
     s->old_tables = old_tables();
-    s->no_tables = rc == -1 && !s->old_tables && new_tables() == 0;
-    if (s->no_tables)
-        return;                 /* without rules nothing is asked of nft */
+    if (rc == -1 && !s->old_tables && new_tables() == 0)
+        return;                 /* there are no rules that nft could tell */
     if (rc == -1)
         snprintf(s->wall_why, sizeof s->wall_why, "nft cannot be run: %s",
                  errno == ENOENT ? "it is not installed" : strerror(errno));

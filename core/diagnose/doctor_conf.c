@@ -169,7 +169,7 @@ static const struct adit_opt net_opts[] = {
 };
 
 struct link_conf {
-    uint32_t auth, mru, mtu, echo_failures, ipv6;
+    uint32_t auth, mru, mtu, echo_failures;
     uint64_t echo, auth_timeout, answer_timeout;
     struct adit_array dns;
     struct adit_addr server, server6;
@@ -184,7 +184,6 @@ static const struct adit_opt link_opts[] = {
     ADIT_OPT(U32, link_conf, echo_failures, "echo-failures", "4", 0, ""),
     ADIT_OPT(MSEC, link_conf, auth_timeout, "auth-timeout", "30s", 0, ""),
     ADIT_OPT(MSEC, link_conf, answer_timeout, "answer-timeout", "20s", 0, ""),
-    ADIT_OPT(BOOL, link_conf, ipv6, "ipv6", "no", 0, ""),
     ADIT_OPT(ADDR, link_conf, dns, "dns", NULL, ADIT_OPT_ARRAY, ""),
     ADIT_OPT(ADDR, link_conf, server, "server-address", NULL, 0, ""),
     ADIT_OPT(ADDR, link_conf, server6, "server-address6", NULL, 0, ""),
@@ -225,7 +224,6 @@ static void read_link(struct doctor_seen *s, const struct conf_node *root)
     s->echo_failures = l.echo_failures;
     s->auth_timeout_ms = l.auth_timeout;
     s->answer_timeout_ms = l.answer_timeout;
-    s->ipv6 = l.ipv6;
     s->server_address = l.server;
     s->server_address6 = l.server6.family != 0;
     dns_add(s, &l.dns, "ppp.dns");
@@ -240,7 +238,6 @@ struct tunnel_conf { uint32_t ports, enc, secure; struct adit_array listen; };
 static const struct adit_word enc_words[] = {
     { "none", 1, 0 }, { "40", 2, 0 }, { "56", 4, 0 }, { "128", 8, 0 }, { NULL, 0, 0 },
 };
-static const struct adit_word encap_words[] = { { "nat", 0, 0 }, { "always", 1, 0 }, { NULL, 0, 0 } };
 // clang-format off
 static const struct adit_opt tunnel_opts[] = {
     ADIT_OPT(U32, tunnel_conf, ports, "ports", "128", 0, ""),
@@ -253,7 +250,7 @@ static const struct adit_opt tunnel_opts[] = {
 struct ike_conf {
     struct adit_array listen, proposals, esp;
     const char *psk, *psk_file, *certificate, *key, *ca, *crl, *identity;
-    uint32_t initiator, encap;
+    uint32_t initiator;
     uint64_t keepalive;
 };
 static const struct adit_opt ike_opts[] = {
@@ -268,7 +265,6 @@ static const struct adit_opt ike_opts[] = {
     ADIT_OPT(STR, ike_conf, proposals, "proposals", NULL, ADIT_OPT_ARRAY, ""),
     ADIT_OPT(STR, ike_conf, esp, "esp", NULL, ADIT_OPT_ARRAY, ""),
     ADIT_OPT(BOOL, ike_conf, initiator, "initiator-only", "no", 0, ""),
-    ADIT_OPT_WORDS(ENUM, ike_conf, encap, "udp-encapsulation", encap_words, "nat", 0, ""),
     ADIT_OPT(MSEC, ike_conf, keepalive, "nat-keepalive", "20s", 0, ""),
     ADIT_OPT_END
 };
@@ -304,7 +300,6 @@ static void read_tunnel(struct doctor_seen *s, const struct conf_node *n)
     put(t->name, sizeof t->name, name_of(n));
     put(t->type, sizeof t->type, type_of(n));
     t->ports = c.ports;
-    t->encryption_given = c.enc != 0;
     t->none = c.enc & 1u;
     t->weak = c.enc & 6u;
     t->clear = l2tp && !c.secure;
@@ -447,8 +442,7 @@ static void read_pool(struct doctor_seen *s, const struct conf_node *n)
 struct rad_conf { uint64_t limit; };
 struct rad_server {
     const char *name, *host, *secret, *file, *ca, *certificate, *key;
-    uint32_t port, transport, message, tries;
-    uint64_t timeout;
+    uint32_t port, transport, message;
     struct adit_addr source;
 };
 static const struct adit_word transports[] = { { "udp", 0, 0 }, { "tls", 1, 0 }, { NULL, 0, 0 } };
@@ -466,8 +460,6 @@ static const struct adit_opt server_opts[] = {
     ADIT_OPT(U32, rad_server, port, "auth-port", "1812", 0, ""),
     ADIT_OPT_WORDS(ENUM, rad_server, transport, "transport", transports, "udp", 0, ""),
     ADIT_OPT_WORDS(ENUM, rad_server, message, "message-authenticator", demands, "required", 0, ""),
-    ADIT_OPT(MSEC, rad_server, timeout, "timeout", "2s", 0, ""),
-    ADIT_OPT(U32, rad_server, tries, "tries", "3", 0, ""),
     ADIT_OPT(ADDR, rad_server, source, "source", NULL, 0, ""),
     ADIT_OPT(FILE, rad_server, ca, "tls-ca", NULL, 0, ""),
     ADIT_OPT(FILE, rad_server, certificate, "tls-certificate", NULL, 0, ""),
@@ -491,8 +483,6 @@ static void read_server(struct doctor_seen *s, const char *instance, const struc
     r->tls = c.transport == 1;
     r->lax = c.message == 1;
     r->source = c.source;
-    r->timeout_ms = c.timeout;
-    r->tries = c.tries;
     r->port = (uint16_t)(r->tls && c.port == 1812 ? 2083 : c.port);
     if (c.file)
         r->secret_len = secret_of(s, setting, c.file, (char *)r->secret, sizeof r->secret);

@@ -60,7 +60,7 @@ static int each_link(const struct nlmsghdr *h, void *u)
     }
     s->links[s->link_count] = (struct doctor_link){
         .index = m->ifi_index, .mtu = u32_of(t[IFLA_MTU]), .up = m->ifi_flags & IFF_UP,
-        .loopback = m->ifi_flags & IFF_LOOPBACK, .broadcast = m->ifi_flags & IFF_BROADCAST,
+        .loopback = m->ifi_flags & IFF_LOOPBACK,
         .rp_filter = -1, .forwarding = -1,
     };
     snprintf(s->links[s->link_count++].name, IFNAMSIZ, "%s", mnl_attr_get_str(t[IFLA_IFNAME]));

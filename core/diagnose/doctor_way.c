@@ -177,6 +177,10 @@ static const struct doctor_addr *outside_address(const struct doctor_seen *s, ui
 void doctor_check_nat(const struct doctor_seen *s, struct doctor_out *o)
 {
     char text[ADDR_TEXT], ports[DOCTOR_TEXT] = "";
+    if (*s->net_why) {
+        doctor_say(o, DOCTOR_SKIP, "the interfaces of this host cannot be read: %s", s->net_why);
+        return;
+    }
     if (s->closed && !has_link(s, s->internet)) {
         doctor_say(o, DOCTOR_FAIL, "network.internet-interface is %s, and this host has no such interface", s->internet);
         doctor_mend(o, "correct it; ip link lists them");
@@ -432,7 +436,8 @@ void doctor_check_overlap(const struct doctor_seen *s, struct doctor_out *o)
     if (!any)
         doctor_say(o, DOCTOR_SKIP, "no pool has addresses of its own");
     else if (!o->count)
-        doctor_say(o, DOCTOR_PASS, "nobody else was seen to have an address of a pool");
+        doctor_say(o, DOCTOR_PASS, "nobody else was seen to have an address of a pool%s",
+                   s->cut ? "; this host knows more addresses, routes and neighbours than were looked at" : "");
 }
 
 /* ---- the way back ---------------------------------------------------------------------------------- */
@@ -551,6 +556,10 @@ static void range_back(const struct doctor_seen *s, const struct adit_range *r, 
 void doctor_check_return(const struct doctor_seen *s, struct doctor_out *o)
 {
     char text[ADDR_TEXT];
+    if (*s->net_why) {
+        doctor_say(o, DOCTOR_SKIP, "the interfaces of this host cannot be read: %s", s->net_why);
+        return;
+    }
     if (*s->nat && !has_link(s, s->nat)) {
         doctor_say(o, DOCTOR_FAIL, "network.nat is %s, and this host has no such interface", s->nat);
         doctor_mend(o, "correct it; ip link lists them");

@@ -147,6 +147,7 @@ under="setpriv --bounding-set -net_admin,-net_raw"
 t "rights are missing" eval 'doctor privileges; grep -q "lacks CAP_NET_RAW.*GRE and ESP" "$work/doc" && grep -q "cap-add=NET_ADMIN" "$work/doc"'
 under=
 t "servers are silent" eval 'kill -STOP $dnsmasq $rad_pid; fails "dhcp dns radius" "^dns fail 198.51.100.2 .* does not answer"; rc=$?; kill -CONT $dnsmasq $rad_pid; [ $rc = 0 ] && grep -q "^dhcp fail .*no DHCP server offers" "$work/said" && grep -q "^radius fail .*does not answer on UDP 1812" "$work/said"'
+t "the DHCP server of a LAN is asked by broadcast" eval 'edit "s/relay-address: .*/interface: rad/; /servers: .198/d" && warns "" "" && grep -q "198.51.100.2 offers an address" "$work/doc"; rc=$?; back; [ $rc = 0 ]'
 radius_stop
 cat >"$work/forger.py" <<'P'
 import socket
@@ -173,6 +174,8 @@ t "a healthy host passes, while it serves" eval 'start && well --name vpn.exampl
 t "forwarding was turned off" eval 'srv sysctl -qw net.ipv4.ip_forward=0 && fails forwarding "ip_forward is 0.* -> sysctl -w net.ipv4.ip_forward=1"; rc=$?; srv sysctl -qw net.ipv4.ip_forward=1; [ $rc = 0 ]'
 t "the daemon was asked about plugins" eval 'grep -q "none was refused" "$work/doc" && grep -q "it serves, pid $pid" "$work/doc"'
 t "the DHCP server is asked beside the daemon" eval 'grep -q "198.51.100.2 offers an address" "$work/doc"'
+t "the daemon hangs" eval 'kill -STOP $pid; fails "daemon ports" "daemon fail the daemon on .* does not answer within 1 s"; rc=$?; kill -CONT $pid; [ $rc = 0 ]'
+t "it is in another network namespace than we are" eval '"$top_builddir/adit" --socket "$sock" doctor --json daemon >"$work/doc"; grep -q "nsenter --net --target $pid adit doctor" "$work/doc"'
 t "it stops" stop
 conf --dns 198.51.100.2
 sed -i "s/10.99.0.2-10.99.0.200/10.99.0.200-10.99.0.200/; s#^tunnels:#&\n  - type: nosuch#" "$work/conf/aditd.yaml"
