@@ -165,14 +165,14 @@ void doctor_look_wall(struct doctor_seen *s)
     static const char *const paths[] = { "/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft", "/usr/local/sbin/nft", NULL };
     static const char *const argv[] = { "nft", "-j", "list", "ruleset", NULL };
     char *text;
-    int rc = doctor_child(paths, argv, NFT_MS, &text);
+    int rc = doctor_child(paths, argv, NFT_MS, &text), why = errno;
     s->wall_why[0] = '\0';
     s->old_tables = old_tables();
     if (rc == -1 && !s->old_tables && new_tables() == 0)
         return;                 /* there are no rules that nft could tell */
     if (rc == -1)
         snprintf(s->wall_why, sizeof s->wall_why, "nft cannot be run: %s",
-                 errno == ENOENT ? "it is not installed" : strerror(errno));
+                 why == ENOENT ? "it is not installed" : strerror(why));
     else if (rc)
         snprintf(s->wall_why, sizeof s->wall_why, "nft -j list ruleset: %.400s",
                  rc == -2 ? "it did not end" : *text ? text : "it failed");

@@ -143,6 +143,14 @@ S
 chmod 755 "$work/no-tun"
 under=$work/no-tun
 t "there is no TUN" fails tun "/dev/net/tun cannot be used"
+cat >"$work/no-nft" <<'S'
+#!/bin/sh
+exec unshare -m sh -c 'for f in /usr/sbin/nft /sbin/nft /usr/bin/nft; do [ ! -e $f ] || mount --bind /dev/null $f; done; exec "$@"' sh "$@"
+S
+chmod 755 "$work/no-nft"
+under=$work/no-nft
+t "there are rules, and no nft that could tell them" eval 'wall input "tcp dport 9 drop;" && warns "firewall clients" "rules that were not judged: nft cannot be run.* -> apt install nftables"; rc=$?; fallen; [ $rc = 0 ]'
+t "without rules none is needed" well --name vpn.example.org
 under="setpriv --bounding-set -net_admin,-net_raw"
 t "rights are missing" eval 'doctor privileges; grep -q "lacks CAP_NET_RAW.*GRE and ESP" "$work/doc" && grep -q "cap-add=NET_ADMIN" "$work/doc"'
 under=
