@@ -197,6 +197,8 @@ static void addresses(struct dial_host *h, const struct ses_dialled *is)
     address(h, &h->is.our, &is->our, &is->peer);
     address(h, &h->is.link6, &is->link6, NULL);
     address(h, &h->is.our6, &is->our6, NULL);
+    if (h->standing)            /* the kernel takes all routes of an interface with its last address */
+        apply_routes(h->iface, h->entry, true);
 }
 
 static void named(void *u)

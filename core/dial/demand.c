@@ -310,6 +310,7 @@ static void answered(void *u, struct dp_iface *i, struct ses *s, const struct se
     d->our = is->our;
     if (d->our.family)
         (void)dp_iface_addr(i, &d->our, &is->peer, true);
+    apply_routes(i, d->entry, true);
     reachable(d, DEMAND_CONNECTED);
     if (!again)
         LOG_EVENT("dial", &ev_answered, ADIT_KV_S("interface", dp_iface_name(i)), ADIT_KV_S("entry", d->entry->name),
@@ -325,6 +326,7 @@ static void hung_up(void *u, struct dp_iface *i, struct ses *s)
     if (d->our.family)
         (void)dp_iface_addr(i, &d->our, NULL, false);
     d->our = (struct adit_addr){ .family = ADIT_AF_NONE };
+    apply_routes(i, d->entry, true);    /* the kernel took them with the address */
     d->answered = NULL;
     LOG_EVENT("dial", &ev_hung_up, ADIT_KV_S("interface", dp_iface_name(i)), ADIT_KV_S("entry", d->entry->name));
     if (gone(d))
