@@ -210,11 +210,17 @@ static void permission(const struct pol_facts *f, struct pol_decision *d, struct
         text_add(t, "; permission grant");
 }
 
+/* The first restriction that does not hold; in a dry run only of what is known. */
+struct restriction {
+    bool dry;
+    struct pol_cond first;      /* name NULL: all hold */
+};
+
 static void restricted(void *u, const struct pol_cond *c)
 {
-    struct pol_cond *first = u;
-    if (!c->matched && !first->name)
-        *first = *c;
+    struct restriction *r = u;
+    if (!c->matched && !r->first.name && !(r->dry && !strcmp(c->actual, "unknown")))
+        r->first = *c;
 }
 
 /* The account's own restriction: numbers, or addresses, that it may call from. */
@@ -260,7 +266,7 @@ static void constraints(const struct pol_set *s, const struct pol_facts *f, stru
                         struct text *t)
 {
     const struct pol_profile *p = &d->policy->profile;
-    struct pol_cond first = { .name = NULL };
+    struct restriction r = { .dry = f->dry };
     char a[POL_TEXT], b[POL_TEXT];
 
     if (f->expiry_s && f->now_s >= f->expiry_s) {
@@ -272,10 +278,10 @@ static void constraints(const struct pol_set *s, const struct pol_facts *f, stru
              f->calling[0] ? f->calling : "somewhere unknown");
         return;
     }
-    cond_all(&s->pol[d->index].only, f, COND_PROFILE, restricted, &first);
-    if (first.name && !(f->dry && !strcmp(first.actual, "unknown"))) {
-        bool hours = !strcmp(first.name, "hours");
-        deny(d, t, hours ? ADIT_CAUSE_HOURS : ADIT_CAUSE_RESTRICTED, "%s", first.why);
+    cond_all(&s->pol[d->index].only, f, COND_PROFILE, restricted, &r);
+    if (r.first.name) {
+        bool hours = !strcmp(r.first.name, "hours");
+        deny(d, t, hours ? ADIT_CAUSE_HOURS : ADIT_CAUSE_RESTRICTED, "%s", r.first.why);
         return;
     }
     if (conflicts(f, d, t))

@@ -503,6 +503,27 @@ START_TEST(the_settings_of_the_profile_must_match)
 }
 END_TEST
 
+START_TEST(a_dry_run_leaves_out_what_is_unknown_and_nothing_else)
+{
+    struct pol_conf c = { .name = "p", .grant = 1, .profile.only = { .protocols = STRS("l2tp"),
+                                                                     .hours = STRS("sun") } };
+    struct pol_set *s = set_of(&c, 1);
+    struct pol_facts f = anna();
+    struct pol_decision d;
+    f.dry = true;
+    f.protocol = "";
+    pol_decide(s, &f, &d);
+    ck_assert_uint_eq(d.cause, ADIT_CAUSE_HOURS);
+    f.wday = 6;
+    pol_decide(s, &f, &d);
+    ck_assert_msg(d.grant, "%s", d.why);
+    f.dry = false;
+    pol_decide(s, &f, &d);
+    ck_assert_uint_eq(d.cause, ADIT_CAUSE_RESTRICTED);
+    pol_set_free(s);
+}
+END_TEST
+
 static const char *caller(const void *u, uint32_t nth)
 {
     static const char *const from[] = { "10.*", "+49*", NULL };
@@ -636,6 +657,7 @@ static Suite *suite(void)
     tests[n++] = all_conditions_of_a_policy_must_match;
     tests[n++] = the_settings_of_the_profile_must_match;
     tests[n++] = the_account_may_say_where_it_calls_from;
+    tests[n++] = a_dry_run_leaves_out_what_is_unknown_and_nothing_else;
     tests[n++] = profile_and_server_in_conflict_over_methods_name_both;
     tests[n++] = profile_and_account_in_conflict_over_the_address_name_both;
     tests[n++] = patterns_between_slashes_are_checked_at_load;
