@@ -52,6 +52,9 @@ security: [ { type: ipsec, initiator-only: yes, retransmit-count: 1 } ]
 dial: { phone-book: "$work/book.yaml", dns: file, resolv-conf: "$work/resolv.conf", access: all, user-may: [own-entries] }
 Y
 printf 'users: []\n' >"$work/none.yaml"; chmod 600 "$work/none.yaml"
+cat >"$work/s.book" <<Y
+entries: [ { name: site, server: 192.0.2.2, type: l2tp, user: none, password-file: "$work/pw", demand-dial: yes, routes: [198.51.100.0/24] } ]
+Y
 cat >"$work/book.yaml" <<Y
 entries:
 - { name: pptp, server: 192.0.2.1, type: pptp, user: anna, password-file: "$work/pw", block-ipv6: yes }
@@ -59,6 +62,7 @@ entries:
 - { name: ipsec, server: 192.0.2.1, type: l2tp-ipsec, user: anna, password-file: "$work/pw", psk-file: "$work/psk" }
 - { name: auto, server: [192.0.2.1], user: anna, password-file: "$work/pw", psk-file: "$work/psk" }
 - { name: lasting, server: 192.0.2.1, type: l2tp, user: anna, password-file: "$work/pw", redial-on-drop: yes, redial-pause: 200ms, redial-pause-max: 200ms, keep-routes-while-down: yes }
+- { name: site, server: 192.0.2.1, type: l2tp, user: site, password-file: "$work/pw", default-route: no }
 - { name: wrong, server: 192.0.2.1, type: pptp, user: anna, password-file: "$work/bad" }
 - { name: denied, server: 192.0.2.1, type: pptp, user: otto, password-file: "$work/pw" }
 - { name: silent, server: 192.0.2.77, type: l2tp, user: anna, password-file: "$work/pw", timeout: 1s }
@@ -66,7 +70,7 @@ entries:
 - { name: upper, server: 10.99.0.1, type: l2tp, user: anna, password-file: "$work/pw", dial-first: pptp, default-route: no, dns: no }
 - { name: branch, server: 192.0.2.1, type: l2tp, user: anna, password-file: "$work/pw", demand-dial: yes, routes: [203.0.113.0/24], idle-timeout: 2s }
 Y
-t "a server of all three" eval 'conf --tunnels pptp,l2tp-ipsec,l2tp --psk "$key" --dns 10.99.0.53 && sed -i "s/\"192.0.2.1:1701\"/&, \"10.99.0.1:1701\"/" "$work/conf/aditd.yaml" && start && adit user add otto --config "$work/conf" --password-stdin --deny <"$work/pw"'
+t "a server of all three" eval 'conf --tunnels pptp,l2tp-ipsec,l2tp --psk "$key" --dns 10.99.0.53 && sed -i "s/\"192.0.2.1:1701\"/&, \"10.99.0.1:1701\"/" "$work/conf/aditd.yaml" && printf "dial: { phone-book: \"%s\" }\n" "$work/s.book" >>"$work/conf/aditd.yaml" && start && adit user add site --config "$work/conf" --password-stdin --allow <"$work/pw" && adit user add otto --config "$work/conf" --password-stdin --deny <"$work/pw"'
 t "a daemon that only dials" start_c
 routes_before=$(routes) resolv_before=$(cat "$work/resolv.conf")
 t "it is connected by PPTP, and says each state" eval 'ask dial.begin "{\"entry\":\"pptp\"}" >"$work/lines" && [ "$(sed -E "s/.*\"state\": ?\"([a-z]*)\".*/\1/" "$work/lines" | xargs)" = "resolving connecting authenticating projected connected" ] && grep -q "\"interface\": \"dial0\"" "$work/lines" && grep -q mppe-128 "$work/lines"'
@@ -102,8 +106,9 @@ t "killed, and started again: everything is put back" eval 'dial pptp && kill -9
 t "the demand-dial interface is there, and down" is 'j[0]["interface"]=="branch" and j[0]["state"]=="disconnected"' dial.interfaces
 t "a packet dials it" eval '{ cli ping -c 1 -W 1 203.0.113.9 >/dev/null & }; soon is "j[0][\"state\"]==\"connected\" and j[0][\"packets_dialled\"]==1" dial.interfaces && ip -n "$id-c" addr show dev branch | grep -q 10.99.0'
 t "idle, it is down again, with its route" eval 'soon is "j[0][\"state\"]==\"disconnected\"" dial.interfaces && routes | grep -q "^203.0.113.0/24 dev branch"'
+t "a router that calls gets the interface of its name, which keeps its route" eval 'dial site && is "j[0][\"interface\"]==\"site\" and j[0][\"state\"]==\"connected\" and j[0][\"session\"]" dial.interfaces "{}" "$sock" && ip -n "$id-s" route | grep -q "^198.51.100.0/24 dev site" && hangup site && soon is "j[0][\"state\"]==\"disconnected\"" dial.interfaces "{}" "$sock" && ip -n "$id-s" route | grep -q "^198.51.100.0/24 dev site"'
 t "an entry that goes takes its interface with it" eval 'sed -i "/name: branch/d" "$work/book.yaml" && is "\"text\" in j" reload && soon is "j==[]" dial.interfaces && ! ip -n "$id-c" link show branch'
-t "a book with a slip is refused, and the old one stays" eval 'echo "- { name: x, servr: y }" >>"$work/book.yaml" && is "\"did you mean\" in j[\"error\"][\"text\"]" reload && is "len(j)==10" dial.entries'
+t "a book with a slip is refused, and the old one stays" eval 'echo "- { name: x, servr: y }" >>"$work/book.yaml" && is "\"did you mean\" in j[\"error\"][\"text\"]" reload && is "len(j)==11" dial.entries'
 t "no password stands in the log" eval '! grep -q "trustno1\|$key" "$work/clog"'
 t "it stops cleanly, hanging up" eval 'dial l2tp; stop_c && soon json "j==[]" sessions && [ "$(cat "$work/resolv.conf")" = "$resolv_before" ]'
 done_testing
