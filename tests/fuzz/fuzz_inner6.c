@@ -83,6 +83,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     memcpy(in, data + 2, len - 2);
     mend(in, len - 2);
     (void)inner6_is(in, (uint32_t)len - 2);
+    struct inner6_router r;
+    if (inner6_router(in, len - 2, 9, &r))
+        must(r.address.family == ADIT_AF_IPV6 && r.dns_count <= INNER6_DNS);
     size_t n = inner6_answer(in, len - 2, &f, out, size);
     must(n <= size);
     if (n)
