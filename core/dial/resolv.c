@@ -134,7 +134,8 @@ static void lines(const char *was, const char *kind, char *out, size_t size, siz
     }
 }
 
-size_t resolv_text(const struct resolv_servers *const *s, uint32_t n, const char *was, char *out, size_t size)
+/* What the file becomes; 0: it does not fit. */
+static size_t text_of(const struct resolv_servers *const *s, uint32_t n, const char *was, char *out, size_t size)
 {
     char text[ADDR_TEXT];
     bool only = false, search = false;
@@ -222,7 +223,7 @@ static int32_t rewrite(void)
     int32_t rc = replaced ? 0 : keep();
     if (rc)
         return rc;
-    size_t len = resolv_text(list, n, before, text, sizeof text);
+    size_t len = text_of(list, n, before, text, sizeof text);
     if (len && replace(file, text, len, false, 0644) == 0) {
         replaced = true;
         return 0;

@@ -46,7 +46,4 @@ struct resolv;
 int32_t resolv_set(const struct resolv_servers *s, struct resolv **out, void (*done)(void *u), void *u);
 void resolv_unset(struct resolv *r);    /* NULL is fine; done() does not come any more */
 
-/* What resolv.conf becomes: `was` is what it said. For tests. */
-size_t resolv_text(const struct resolv_servers *const *s, uint32_t n, const char *was, char *out, size_t size);
-
 #endif
