@@ -5,6 +5,7 @@
  */
 #include "control/ctl_int.h"
 
+#include <stdio.h>
 #include "diagnose/cause.h"
 #include "diagnose/trace.h"
 #include "plugin/plug.h"
@@ -147,7 +148,13 @@ static json_t *session_findings(const struct ses *s)
 
 static void verb_explain(struct ctl_call *c, json_t *args)
 {
-    const char *id = str_arg(args, "attempt");
+    const json_t *given = json_object_get(args, "attempt");
+    char number[24];
+    const char *id = json_string_value(given);
+    if (json_is_integer(given)) {
+        snprintf(number, sizeof number, "%lld", (long long)json_integer_value(given));
+        id = number;
+    }
     const struct ses_failure *f = id ? ses_failure_find(id) : ses_failure(0);
     const struct ses *s = id && !f ? ses_find(id) : NULL;
     if (f)

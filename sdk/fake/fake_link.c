@@ -433,6 +433,7 @@ static void answer_copy(struct request *r, uint32_t kind, const void *answer)
             fake_trouble("request->done(): key_len is %u", a->key_len);
         a->attrs = part_attrs(r, a->attrs);
         a->message = part_str(r, a->message);
+        a->place = part_str(r, a->place);
         a->eap = part(r, a->eap, a->eap_len);
         a->state = part(r, a->state, a->state_len);
     } else if (kind == ADIT_KIND_POOL) {
@@ -447,6 +448,7 @@ static void answer_copy(struct request *r, uint32_t kind, const void *answer)
         a->policy = part_str(r, a->policy);
         a->why = part_str(r, a->why);
         a->profile = part_attrs(r, a->profile);
+        a->place = part_str(r, a->place);
     } else {
         struct adit_security_info *a = r->answer;
         a->name = part_str(r, a->name);

@@ -268,6 +268,20 @@ START_TEST(unknown_users_are_left_to_the_next_at_the_same_cost)
 }
 END_TEST
 
+/* The operator is told the account's line. */
+static void is_at(const struct adit_auth_answer *a, const char *user)
+{
+    char place[160], entry[64];
+    const char *text = get_file();
+    snprintf(entry, sizeof entry, "- name: %s\n", user);
+    const char *at = strstr(text, entry);
+    uint32_t line = 1;
+    for (const char *s = text; s < at; s++)
+        line += *s == '\n';
+    snprintf(place, sizeof place, "%s:%u", path, line);
+    ck_assert_str_eq(a->place, place);
+}
+
 START_TEST(what_an_account_lacks_is_named)
 {
     put_accounts();
@@ -284,6 +298,9 @@ START_TEST(what_an_account_lacks_is_named)
     IS(pap(s, "carl", "secret-c"), ACCEPT, NONE);
     IS(pap(s, "carl", "secret-d"), REJECT, AUTH_FAILED);
     IS(mschap(s, "bert", "bert", "secret-b", ADIT_AUTH_MSCHAPV2), ACCEPT, NONE);
+    is_at(mschap(s, "bert", "bert", "secret-b", ADIT_AUTH_MSCHAPV2), "bert");
+    is_at(mschap(s, "bert", "bert", "wrong", ADIT_AUTH_MSCHAPV2), "bert");
+    is_at(pap(s, "gina", "x"), "gina");         /* nothing is stored of a password */
     fake_inst_free(s);
     fake_end();
 }
@@ -302,6 +319,7 @@ START_TEST(states_of_an_account_are_told_to_who_knows_the_password)
         ck_assert_uint_eq(a->verdict, ADIT_VERDICT_REJECT);
         ck_assert_uint_eq(a->cause, t[i].cause);
         ck_assert_uint_eq(a->key_len, 0);
+        is_at(a, t[i].user);
         a = mschap(s, t[i].user, t[i].user, "wrong", ADIT_AUTH_MSCHAPV2);
         ck_assert_uint_eq(a->cause, ADIT_CAUSE_AUTH_FAILED);
         a = pap(s, t[i].user, t[i].password);

@@ -293,6 +293,8 @@ START_TEST(a_wrong_key_is_named)
     ck_assert_uint_eq(out->state, FAKE_LINK_DOWN);
     ck_assert(fake_event_count("ipsec.wrong-key") >= 1);
     ck_assert(strstr(fake_event_str("ipsec.wrong-key", "remedy"), "pre-shared key") != NULL);
+    ck_assert_uint_ge(fake_failed()->count, 1);         /* who was called knows of it */
+    ck_assert_uint_eq(fake_failed()->cause, ADIT_CAUSE_IPSEC_AUTH);
     ck_assert_uint_eq(fake_event_count("ipsec.call.failed"), 1);
     ck_assert_ptr_null(answered(0));
     traced((const char *const[]){ "IKE main mode", "   IKE The peer's pre-shared key is not ours.", NULL });

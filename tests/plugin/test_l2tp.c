@@ -541,6 +541,10 @@ static void sccrq_refused(const char *yaml, void (*change)(struct l2tp_msg *m), 
     ck_assert(c.h.tunnel == c.id && c.h.session == 0 && c.h.ns == 0 && c.h.nr == 1);
     ck_assert_uint_eq(fake_paths_held(), 0);        /* nothing is kept */
     ck_assert_uint_eq(fake_event_count("l2tp.tunnel.refused"), 1);
+    const char *code = adit_cause_code(fake_failed()->cause);
+    ck_assert_uint_eq(fake_failed()->count, 1);
+    ck_assert_str_eq(fake_addr_text(&fake_failed()->peer), "192.0.2.7:1701");
+    ck_assert_int_eq(memcmp(m.result.text.p, code, strlen(code)), 0);       /* the peer is told it, too */
     done(s);
 }
 

@@ -123,6 +123,14 @@ START_TEST(denials_have_a_cause)
     ck_assert_ptr_null(a->profile);
 
     struct adit_attrs *in = anna("staff");
+    s->host->attr->del(in, ADIT_ATTR_METHOD);
+    adit_attr_put_u(s->host, in, ADIT_ATTR_METHOD, ADIT_AUTH_PAP);
+    a = decide(s, in);                          /* the host compares with what it offers */
+    ck_assert_uint_eq(a->cause, ADIT_CAUSE_METHOD_REFUSED);
+    ck_assert_uint_eq(adit_attr_u(s->host, a->profile, ADIT_ATTR_METHODS),
+                      ADIT_AUTH_MSCHAPV2 | ADIT_AUTH_EAP_TLS);
+
+    in = anna("staff");
     adit_attr_put_u(s->host, in, ADIT_ATTR_DIALIN, ADIT_DIALIN_DENY);
     a = decide(s, in);
     ck_assert_uint_eq(a->cause, ADIT_CAUSE_NO_PERMISSION);
@@ -131,7 +139,7 @@ START_TEST(denials_have_a_cause)
     adit_attr_put_u(s->host, in, ADIT_ATTR_METHOD, ADIT_AUTH_PAP);
     a = decide(s, in);
     ck_assert_uint_eq(a->cause, ADIT_CAUSE_METHOD_REFUSED);
-    ck_assert_uint_eq(fake_counter(s, "denied"), 3);
+    ck_assert_uint_eq(fake_counter(s, "denied"), 4);
     ck_assert_uint_eq(fake_counter(s, "unmatched"), 0);
 
     ck_assert_int_eq(fake_reload(s, "policies:\n  - name: none\n    when: { users: bert }\n"), 0);
@@ -180,6 +188,16 @@ START_TEST(hours_are_those_of_the_wall)
         fake_advance(to - at);
         at = to;
         const struct adit_policy_answer *a = decide(s, anna("x"));
+        ck_assert_msg((a->grant == 1) == t[i].in, "%d:%02d: %s", t[i].hour, t[i].minute, a->why);
+        ck_assert_ptr_null(a->place);           /* it stands in the daemon's configuration */
+    }
+    /* asked of another time: that one counts */
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct adit_attrs *in = anna("x");
+        uint64_t then = s->host->loop->wall() / 1000 - (at / 1000) + (uint64_t)t[i].hour * 3600 +
+                        (uint64_t)t[i].minute * 60;
+        adit_attr_put_u(s->host, in, ADIT_ATTR_AT, then);
+        const struct adit_policy_answer *a = decide(s, in);
         ck_assert_msg((a->grant == 1) == t[i].in, "%d:%02d: %s", t[i].hour, t[i].minute, a->why);
     }
     fake_inst_free(s);
@@ -289,6 +307,8 @@ START_TEST(a_file_of_policies_is_read_again_when_it_changes)
     snprintf(yaml, sizeof yaml, "file: %s\n", path);
     struct adit_self *s = engine(yaml);
     ck_assert_str_eq(decide(s, anna("x"))->policy, "one");
+    snprintf(yaml, sizeof yaml, "%s:2", path);
+    ck_assert_str_eq(decide(s, anna("x"))->place, yaml);
     put_file(path, "policies:\n  - name: number-two\n    permission: grant\n");
     ck_assert_str_eq(decide(s, anna("x"))->policy, "one");          /* once a second at most */
     fake_advance(1000);

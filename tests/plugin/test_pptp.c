@@ -416,7 +416,9 @@ START_TEST(ports_and_refusals)
     ck_assert_str_eq(fake_event_str("pptp.call.refused", "why"), "not permitted");
     fake_link_refuse(0);
     fake_link_hangup(fake_link(0), ADIT_CAUSE_ADMIN);
-    ck_assert_uint_eq(rx_type(e, PPTP_CDN).u.cdn.result, PPTP_CDN_ADMIN);
+    m = rx_type(e, PPTP_CDN);
+    ck_assert_uint_eq(m.u.cdn.result, PPTP_CDN_ADMIN);
+    ck_assert_str_eq(m.u.cdn.statistics, "ADIT-ADMIN: An operator ended the connection.");
     call(e, 8);
     fake_run();
     ck_assert_uint_eq(fake_paths_held(), 1);

@@ -17,7 +17,7 @@
 struct sub {
     const char *name;
     uint32_t level;
-    uint32_t pad;
+    uint32_t line;
 };
 
 struct conf {
@@ -39,6 +39,7 @@ static const struct adit_word methods[] = { { "pap", 1, 0 }, { "chap", 2, 0 },
 static const struct adit_opt sub_opts[] = {
     ADIT_OPT(STR, sub, name, "name", NULL, ADIT_OPT_REQUIRED, "The name."),
     ADIT_OPT_NUM(U32, sub, level, "level", "3", 1, 9, ADIT_OPT_RELOAD, "The level."),
+    ADIT_OPT(LINE, sub, line, "line", NULL, 0, "Where it stands."),
     ADIT_OPT_END
 };
 static const struct adit_opt opts[] = {
@@ -751,6 +752,25 @@ static int32_t fake_fail(struct adit_self *self, int32_t code, const char *fmt, 
     return code;
 }
 
+START_TEST(lines_are_told_and_written_by_nobody)
+{
+    struct conf a, b;
+    struct conf_mem *mem, *other;
+    const char *name = NULL;
+    ck_assert_int_eq(fill("mtu: 1400\nsubs:\n  - name: a\n\n  - { name: b,\n      level: 2 }\n", &a, &mem), 0);
+    const struct sub *subs = a.subs.items;
+    ck_assert_uint_eq(subs[0].line, 3);
+    ck_assert_uint_eq(subs[1].line, 5);
+    ck_assert_uint_eq(a.sub.line, 0);           /* it is not there */
+    ck_assert_int_eq(fill("mtu: 1400\nsubs:\n\n  - name: a\n  - { name: b, level: 2 }\n", &b, &other), 0);
+    ck_assert_int_eq(conf_diff(opts, sizeof opts[0], &a, &b, &name), CONF_SAME);
+    conf_mem_free(other);
+    conf_mem_free(mem);
+    ck_assert_int_eq(fill("mtu: 1400\nsubs: [ { name: a, line: 7 } ]\n", &a, &mem), ADIT_ECONF);
+    ck_assert_ptr_nonnull(strstr(told, "unknown option 'line'"));
+}
+END_TEST
+
 START_TEST(a_plugins_own_file)
 {
     static const struct adit_log_api log = { .size = sizeof log, .fail = fake_fail };
@@ -796,7 +816,7 @@ static Suite *suite(void)
         secrets_are_not_repeated, somebody_elses_keys, rows_of_another_size,
         a_wrong_table_is_told_not_obeyed, walking_the_tree, block_scalars_and_aliases,
         a_billion_laughs_do_not_hurt, depth_is_bounded, many_users, every_truncation,
-        drop_ins_are_merged_in_name_order, files_that_are_not_there,
+        lines_are_told_and_written_by_nobody, drop_ins_are_merged_in_name_order, files_that_are_not_there,
         file_names_are_beside_the_file_that_names_them, an_open_file_with_a_secret_is_warned_of,
         differences, values, nearest_words, quoting_there_and_back, a_plugins_own_file, NULL };
     return unit_suite("conf", tests);

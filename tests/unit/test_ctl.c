@@ -70,6 +70,9 @@ static const char *const requests[] = {
     "{\"verb\": \"sessions\"}",
     "{\"verb\": \"sessions.show\", \"args\": {\"id\": \"1\"}}",
     "{\"verb\": \"sessions.failed\"}",
+    "{\"verb\": \"explain\"}",
+    "{\"verb\": \"explain\", \"args\": {\"attempt\": \"1\"}}",
+    "{\"verb\": \"explain\", \"args\": {\"attempt\": 1}}",
     "{\"verb\": \"drop\", \"args\": {\"user\": \"nobody\"}}",
     "{\"verb\": \"policies\"}",
     "{\"verb\": \"policy.explain\", \"args\": {\"user\": \"anna\", \"group\": [\"a\", \"b\"], "
@@ -134,6 +137,66 @@ START_TEST(what_is_wrong_is_told)
     fails("{\"verb\": \"unlock\"}", "ADIT_ENOENT", "is not locked out");
     fails("{\"verb\": \"policy.explain\", \"args\": {\"nonsense\": 1}}", "ADIT_EINVAL", "'nonsense'");
     ck_assert_uint_eq(ctl_rig_stops, 0);
+    leave();
+}
+END_TEST
+
+static const char *member(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    ck_assert_msg(s != NULL, "no %s", key);
+    return s;
+}
+
+START_TEST(a_failed_attempt_is_explained)
+{
+    house();
+    fails("{\"verb\": \"explain\"}", "ADIT_ENOENT", "no attempt failed");
+    fails("{\"verb\": \"explain\", \"args\": {\"attempt\": 99}}", "ADIT_ENOENT", "'99'");
+    rig.policy->grant = 0;
+    rig.policy->cause = ADIT_CAUSE_HOURS;
+    rig_call(rig.tunnel, "clara", 9);
+    rig_run(60000);
+    json_t *r = result("{\"verb\": \"explain\"}"), *again;
+    ck_assert_str_eq(member(r, "code"), "ADIT-HOURS");
+    ck_assert_int_eq(json_integer_value(json_object_get(r, "ras")), 646);
+    ck_assert_int_eq(json_integer_value(json_object_get(r, "mschap")), 646);
+    ck_assert_str_eq(member(r, "user"), "clara");
+    ck_assert_str_eq(member(r, "peer"), "192.0.2.9");
+    ck_assert_str_eq(member(r, "called"), "192.0.2.254");
+    ck_assert_str_eq(member(r, "reached"), "policy");
+    ck_assert_str_eq(member(r, "setting"), "policies[p].profile.hours");
+    ck_assert_str_eq(member(r, "where"), "");   /* no configuration was read here */
+    ck_assert_str_ne(member(r, "remedy"), "");
+    json_t *ladder = json_object_get(r, "ladder");
+    ck_assert_uint_eq(json_array_size(ladder), 8);
+    ck_assert_str_eq(member(json_array_get(ladder, 4), "state"), "passed");
+    ck_assert_str_eq(member(json_array_get(ladder, 5), "state"), "failed");
+    ck_assert_str_eq(member(json_array_get(ladder, 6), "state"), "not reached");
+    ck_assert_uint_eq(json_array_size(json_object_get(r, "policies")), 1);      /* its engine */
+    ck_assert_uint_gt(json_array_size(json_object_get(r, "negotiation")), 4);
+    char text[128];
+    snprintf(text, sizeof text, "{\"verb\": \"explain\", \"args\": {\"attempt\": \"%s\"}}", member(r, "session"));
+    again = result(text);
+    ck_assert(json_equal(r, again));
+    json_decref(again);
+    snprintf(text, sizeof text, "{\"verb\": \"explain\", \"args\": {\"attempt\": %lld}}",
+             (long long)json_integer_value(json_object_get(r, "id")));
+    again = result(text);
+    ck_assert(json_equal(r, again));
+    json_decref(again);
+    json_decref(r);
+    /* one that is not over */
+    r = result("{\"verb\": \"explain\", \"args\": {\"attempt\": 1}}");
+    ck_assert_str_eq(member(r, "state"), "up");
+    ck_assert_uint_eq(json_array_size(json_object_get(r, "findings")), 0);
+    rig_count()->rx_spoofed = 4;
+    json_decref(r);
+    r = result("{\"verb\": \"explain\", \"args\": {\"attempt\": 2}}");
+    json_t *found = json_array_get(json_object_get(r, "findings"), 0);
+    ck_assert_str_eq(member(found, "code"), "ADIT-ROUTER-AS-CLIENT");
+    ck_assert_int_eq(json_integer_value(json_object_get(found, "packets")), 4);
+    json_decref(r);
     leave();
 }
 END_TEST
@@ -451,7 +514,7 @@ END_TEST
 static Suite *suite(void)
 {
     return unit_suite("ctl", (const TTest *const[]){
-        every_verb_answers, what_is_wrong_is_told, every_truncation_is_survived,
+        every_verb_answers, what_is_wrong_is_told, a_failed_attempt_is_explained, every_truncation_is_survived,
         lines_are_whole_however_they_come, a_line_without_an_end_is_cut_off,
         one_that_does_not_read_is_cut_off, a_follower_is_fed_until_it_leaves,
         a_login_is_traced, a_refusal_is_kept, frames_are_captured,

@@ -23,6 +23,7 @@
  *
  * Changes, newest first:
  *  1.1  config->read(): a plugin's file on a thread.
+ *       ADIT_OPT_LINE, places in answers, link->failed(): what people are told.
  *       ADIT_OPT_LINE, place of accounts and policies, link->failed(): diagnosis.
  *       accounting->drain(): what is said last when the daemon stops; refused().
  *       host->security: a security layer delivers what it opened. ADIT_PROTO_ESP.
