@@ -106,6 +106,8 @@ const char *ppp_close_text(struct ppp *p, uint8_t *out, size_t size, size_t *len
     if (strncmp(p->identification, "MSRAS", 5) != 0) {
         if (!cause || !p->text[0])
             return cause ? adit_cause_told(cause) : "";
+        if (!strncmp(p->text, "ADIT-", 5))      /* it is what the peer has told us */
+            return p->text;
         snprintf((char *)out, size, "%s: %s", adit_cause_code(cause), p->text);
         return (const char *)out;
     }
