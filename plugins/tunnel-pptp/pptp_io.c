@@ -280,6 +280,15 @@ static void do_echo_lost(void *u)
     adit_event(c->p->self, &pptp_ev_ctl_silent, ADIT_KV_ADDR("peer", &c->peer));
 }
 
+/* Whoever called does not speak PPTP: it is an attempt, though there was no call. */
+static void tell_failed(const struct pptp_conn *c, uint32_t cause, const char *text)
+{
+    struct adit_self *self = c->p->self;
+    struct adit_link_info i = { .size = sizeof i, .role = ADIT_ROLE_ANSWER, .peer = c->peer, .our = c->our };
+    if (ADIT_HAS(self->host->link, failed))
+        self->host->link->failed(self, &i, cause, text);
+}
+
 static void do_gone(void *u, uint32_t cause, const char *text)
 {
     struct pptp_conn *c = u;
@@ -292,6 +301,8 @@ static void do_gone(void *u, uint32_t cause, const char *text)
     if (c->was_up ? c->told : allow(p, ev))
         adit_event(p->self, ev, ADIT_KV_ADDR("peer", &c->peer),
                    ADIT_KV_S("cause", adit_cause_code(cause)), ADIT_KV_S("text", text));
+    if (!c->was_up && c->ctl.role == PPTP_ANSWER && cause == ADIT_CAUSE_PROTOCOL_ERROR)
+        tell_failed(c, cause, text);
     c->line = NULL;
     if (l) {                                    /* dialled, and never got to the call */
         line_down(l, cause, text);

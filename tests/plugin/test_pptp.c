@@ -292,6 +292,9 @@ START_TEST(garbage_on_the_port_closes_and_is_counted)
     }
     ck_assert_uint_eq(fake_counter(s, "garbage"), 4);
     ck_assert_uint_eq(fake_event_count("pptp.ctl.garbage"), 4);
+    ck_assert_uint_eq(fake_failed()->count, 4);
+    ck_assert_uint_eq(fake_failed()->cause, ADIT_CAUSE_PROTOCOL_ERROR);
+    ck_assert(adit_same_host(&fake_failed()->peer, &from));
     struct fake_end *e = fake_connect(&our, &from);     /* too short, unknown: not up, so closed */
     tx(e, MSG(PPTP_ECHORQ, echorq, .identifier = 1));
     ck_assert(!fake_stream_is_open(e));

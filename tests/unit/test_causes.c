@@ -550,6 +550,7 @@ static Suite *suite(void)
 {
     Suite *s = suite_create("causes");
     TCase *tc = tcase_create("causes");
+    tcase_set_timeout(tc, 30);
     tcase_add_test(tc, D01_equal_names_of_computers_do_no_harm_equal_addresses_do);
     tcase_add_test(tc, D04_a_tunnel_without_ports);
     tcase_add_test(tc, D05_a_client_without_ipv4);
