@@ -77,7 +77,7 @@ int cmd_entries(int argc, char **argv)
     if (rc && !json_array_size(rows))
         json_decref(rows);
     else
-        table_take(rows, cols, "No phone book has an entry: phonebook.yaml(5).");
+        table_take(rows, cols, "No phone book has an entry: adit-phonebook(5).");
     adit_free(list);
     adit_free(connections);
     adit_client_close(c);

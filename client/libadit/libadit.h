@@ -175,7 +175,7 @@ struct adit_dial_options {
     uint32_t timeout_ms;        /* then it is given up; 0: as long as the daemon tries */
     const char *entry;          /* an entry of the daemon's phone book, or NULL and */
     const char *entry_json;     /* an entry of the caller's own: a JSON object with "name"
-                                 * and the keys of phonebook.yaml(5) */
+                                 * and the keys of adit-phonebook(5) */
     const struct adit_credentials *credentials;     /* NULL: what the entry says */
 };
 
