@@ -75,7 +75,11 @@ static void *daemon_serve(void *u)
         const char *text = r->answer ? r->answer(line) : r->text;
         memcpy(r->request, line, n + 1);
         r->asked++;
-        bool there = daemon_send(k.fd, text, r->len ? r->len : strlen(text), r->step);
+        size_t len = r->len ? r->len : strlen(text);
+        char *mine = malloc(len + 1);           /* the asker may go on, and its text go, before send() is back */
+        memcpy(mine, text, len);
+        bool there = daemon_send(k.fd, mine, len, r->step);
+        free(mine);
         if (r->hang) {
             while (there && recv(k.fd, line, sizeof line, 0) > 0)
                 ;
