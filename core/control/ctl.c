@@ -17,6 +17,7 @@
 #define LINE_MAX_BYTES (256u * 1024)    /* of a request */
 #define ANSWER_MAX_BYTES (64u * 1024 * 1024)    /* queued to a peer that reads slowly */
 #define PEERS_MAX 64
+#define CALLS_MAX 64u           /* of a user's that wait for their answers on one connection */
 
 ADIT_EVENT(ev_call, "control.call", ADIT_LOG_DEBUG, "A verb was called.", "verb uid");
 
@@ -35,7 +36,7 @@ struct ctl_peer {
     struct adit_stream *stream; /* NULL: gone */
     char *line;
     size_t len, cap;
-    uint32_t uid;
+    uint32_t uid, call_count;
     struct adit_node calls;
 };
 
@@ -116,6 +117,8 @@ static void call_free(struct ctl_call *c)
 {
     if (c == from_text)
         from_text = NULL;
+    if (c->peer)
+        c->peer->call_count--;
     adit_list_del(&c->node);
     json_decref(c->id);
     free(c);
@@ -285,7 +288,10 @@ static void peer_rx(void *u, const uint8_t *data, uint32_t len)
         if (c && n) {
             c->peer = p;
             adit_list_add(&p->calls, &c->node);
-            dispatch(c, p->line, n);
+            if (++p->call_count > CALLS_MAX && p->door->prefix)
+                ctl_error(c, ADIT_EBUSY, "%u requests wait for their answers on this connection, and no more", CALLS_MAX);
+            else
+                dispatch(c, p->line, n);
         } else {
             free(c);
         }

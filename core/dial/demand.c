@@ -132,6 +132,7 @@ static void changed(void *u, struct dial *x)
         unreachable(d, x->cause, x->text);
         break;
     case DIAL_DISCONNECTED:
+        dial_unwatch(&d->watch);        /* gone() frees it */
         d->dial = NULL;
         if (d->answered || gone(d))
             break;

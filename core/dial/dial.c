@@ -32,6 +32,7 @@ ADIT_EVENT(ev_ended, "dial.ended", ADIT_LOG_NOTICE, "A connection that we dialle
 
 #define STAYED_MS 60000u        /* up for so long: the next pause is a short one again */
 #define CONNECTIONS_MAX 256u
+#define USERS_MAX 32u           /* of one user: the others are not kept out */
 
 static const struct dial_world *world;
 static struct book_entry *(*find_entry)(const char *name);
@@ -582,6 +583,7 @@ static void prepare(struct dial *d)
     if (d->ending)
         return;
     d->over = NULL;
+    d->started_first = false;   /* this time somebody else may have dialled it */
     if (!first && !d->entry->c.before.count) {
         resolve(d);
         return;
@@ -603,7 +605,7 @@ static void prepare(struct dial *d)
         d->started_first = true;
     }
     d->over = lower;
-    if (!lower || lower->state == DIAL_CONNECTED)
+    if (!lower || (lower->state == DIAL_CONNECTED && !lower->ending))
         command(d);
 }
 
@@ -670,6 +672,13 @@ int32_t dial_begin(const struct dial_ask *ask, struct dial **out, uint32_t *caus
                      x->state == DIAL_CONNECTED ? "connected" : "being dialled", (unsigned long long)x->handle);
             return ADIT_EEXIST;
         }
+    }
+    uint32_t same = 0;
+    ADIT_LIST_EACH(n, &all)
+        same += ADIT_OF(n, struct dial, node)->owner == ask->owner;
+    if (ask->owner && same >= USERS_MAX) {
+        snprintf(why, size, "%u connections of one user are dialled at once, and no more", USERS_MAX);
+        return ADIT_EBUSY;
     }
     struct dial *d = live < CONNECTIONS_MAX ? calloc(1, sizeof *d) : NULL;
     if (!d) {

@@ -131,7 +131,10 @@ static void timer_free(void *t) { loop_timer_free(t); }
 
 /* ---- names, on a thread ------------------------------------------------------------------ */
 
+#define LOOKUPS_MAX 2u          /* at once: the threads are also of keys and passwords */
+
 struct lookup {
+    struct adit_node node;      /* while it waits for a thread */
     char name[256];
     void (*done)(void *u, int32_t rc, const struct adit_addr *list, uint32_t n, const char *why);
     void *u;
@@ -140,6 +143,9 @@ struct lookup {
     uint32_t count;
     struct adit_addr addr[DIAL_ADDRESSES];
 };
+
+static struct adit_node lookups = { &lookups, &lookups };
+static uint32_t looking;
 
 static void lookup_run(void *u)
 {
@@ -156,9 +162,27 @@ static void lookup_run(void *u)
         freeaddrinfo(list);
 }
 
+static void lookup_done(void *u, int32_t status);
+
+static bool lookup_start(struct lookup *l)
+{
+    bool ok = loop_work(lookup_run, lookup_done, l) != NULL;
+    looking += ok;
+    return ok;
+}
+
 static void lookup_done(void *u, int32_t status)
 {
     struct lookup *l = u;
+    looking--;
+    while (looking < LOOKUPS_MAX && !adit_list_empty(&lookups)) {
+        struct lookup *next = ADIT_OF(lookups.next, struct lookup, node);
+        adit_list_del(&next->node);
+        if (!lookup_start(next)) {
+            next->done(next->u, ADIT_ENOMEM, NULL, 0, "no thread can be had");
+            free(next);
+        }
+    }
     if (!l->cancelled)
         l->done(l->u, status || l->error || !l->count ? ADIT_ENOENT : 0, l->addr, l->count,
                 l->error ? gai_strerror(l->error) : "it has no address");
@@ -174,13 +198,24 @@ static void *resolve(const char *name, void (*done)(void *u, int32_t rc, const s
     snprintf(l->name, sizeof l->name, "%s", name);
     l->done = done;
     l->u = u;
-    if (loop_work(lookup_run, lookup_done, l))
-        return l;
-    free(l);
-    return NULL;
+    if (looking >= LOOKUPS_MAX)
+        adit_list_add(&lookups, &l->node);
+    else if (!lookup_start(l)) {
+        free(l);
+        return NULL;
+    }
+    return l;
 }
 
-static void resolve_cancel(void *r) { ((struct lookup *)r)->cancelled = true; }
+static void resolve_cancel(void *r)
+{
+    struct lookup *l = r;
+    l->cancelled = true;
+    if (l->node.next) {         /* no thread has it */
+        adit_list_del(&l->node);
+        free(l);
+    }
+}
 
 /* ---- commands ---------------------------------------------------------------------------- */
 
@@ -261,23 +296,45 @@ static uint32_t overhead(uint32_t type)
 
 /* One call under way: what lives as long as its session. */
 struct io_call {
+    struct adit_node node;      /* in secured */
     const struct ses_dial_ops *ops;
     void *u;
     SSL_CTX *tls;
     struct plug_inst *security; /* that has the key; NULL: none has */
     struct adit_addr server;
+    char psk[BOOK_SECRET];
 };
+
+/* IPsec has one key for each server: who brings another one would take it from the
+ * calls that are under way there, whosever they are. */
+static struct adit_node secured = { &secured, &secured };
+
+static bool another_key(const struct adit_addr *server, const char *psk)
+{
+    ADIT_LIST_EACH(n, &secured) {
+        const struct io_call *c = ADIT_OF(n, struct io_call, node);
+        if (adit_same_host(&c->server, server) && strcmp(c->psk, psk) != 0)
+            return true;
+    }
+    return false;
+}
 
 static void peer_key(struct io_call *c, const char *key)
 {
-    const struct adit_security *vt = c->security ? plug_vtable(c->security) : NULL;
-    if (vt && plug_running(c->security))
-        (void)vt->peer_key(plug_self(c->security), &c->server, key);
+    for (struct plug_inst *i = NULL; c->security && (i = plug_running_next(ADIT_KIND_SECURITY, i));)
+        if (i == c->security) { /* a reload may have taken it away */
+            const struct adit_security *vt = plug_vtable(i);
+            if (vt->peer_key)
+                (void)vt->peer_key(plug_self(i), &c->server, key);
+            return;
+        }
 }
 
 static void call_free(struct io_call *c)
 {
     SSL_CTX_free(c->tls);
+    adit_list_del(&c->node);
+    explicit_bzero(c->psk, sizeof c->psk);
     free(c);
 }
 
@@ -413,6 +470,10 @@ static int32_t call(const struct dial_try *t, const struct ses_dial_ops *ops, vo
                  book_type_name(t->type), t->type == BOOK_PPTP ? "pptp" : "l2tp");
         return ADIT_ENOSYS;
     }
+    if (t->type == BOOK_L2TP_IPSEC && another_key(&t->server, t->psk)) {
+        snprintf(why, size, "Another connection to this server is there or being made with another pre-shared key.");
+        return ADIT_EEXIST;
+    }
     struct io_call *io = calloc(1, sizeof *io);
     if (!io)
         return ADIT_ENOMEM;
@@ -425,6 +486,10 @@ static int32_t call(const struct dial_try *t, const struct ses_dial_ops *ops, vo
         snprintf(why, size, "Nothing here can use the pre-shared key; add to security: - type: ipsec");
         call_free(io);
         return ADIT_ENOSYS;
+    }
+    if (t->type == BOOK_L2TP_IPSEC) {
+        snprintf(io->psk, sizeof io->psk, "%s", t->psk);
+        adit_list_add(&secured, &io->node);
     }
     int32_t rc = place(t, tunnel, io, out);
     if (rc) {

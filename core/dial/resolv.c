@@ -172,9 +172,10 @@ static void restore(void)
         return;
     if (slurp(file, now, sizeof now) < 0 || strncmp(now, MARK, strlen(MARK)) != 0)
         LOG_EVENT("dial", &ev_theirs, ADIT_KV_S("file", file));
-    else if (replace(file, whole + 5, (size_t)n - 5, strncmp(whole, "link ", 5) == 0, 0644))
+    else if (replace(file, whole + 5, (size_t)n - 5, strncmp(whole, "link ", 5) == 0, 0644)) {
         log_fail("dial", ADIT_EIO, "%s cannot be put back: %s; it is in %s", file, strerror(errno), path);
-    else
+        return;                 /* what is kept there is all that is left of it */
+    } else
         LOG_EVENT("dial", &ev_back, ADIT_KV_S("by", "file"), ADIT_KV_S("file", file));
     (void)unlink(path);
 }
@@ -187,8 +188,13 @@ static int32_t keep(void)
     struct stat st;
     int len;
     kept_path(path, KEPT);
+    before[0] = '\0';
     if (slurp(file, before, sizeof before) == (ssize_t)sizeof before - 1)
         return log_fail("dial", ADIT_ENOSPC, "%s is longer than %u bytes: it stays as it is", file, MAX_FILE);
+    if (strncmp(before, MARK, strlen(MARK)) == 0 && access(path, F_OK) == 0) {
+        replaced = true;        /* it could not be put back: what it was is kept already */
+        return 0;
+    }
     if (lstat(file, &st) == 0 && S_ISLNK(st.st_mode)) {
         ssize_t n = readlink(file, target, sizeof target - 1);
         len = snprintf(whole, sizeof whole, "link %.*s", (int)(n > 0 ? n : 0), target);
@@ -268,12 +274,14 @@ static void finished(struct resolv *r)
 }
 
 static void step(struct resolv *r);
+static void take_back(const struct resolv *r);
 
 static void stepped(void *u, int status, const char *out)
 {
     struct resolv *r = u;
     r->running = false;
-    if (r->gone) {
+    if (r->gone) {              /* what it set while it was being taken back */
+        take_back(r);
         free(r);
         return;
     }
@@ -456,12 +464,11 @@ int32_t resolv_set(const struct resolv_servers *s, struct resolv **out, void (*d
     return 0;
 }
 
-void resolv_unset(struct resolv *r)
+static void take_back(const struct resolv *r)
 {
-    if (!r)
-        return;
-    r->gone = true;
-    adit_list_del(&r->node);
+    ADIT_LIST_EACH(n, &all)     /* an interface that stays has others meanwhile */
+        if (r->by != RESOLV_FILE && !strcmp(ADIT_OF(n, struct resolv, node)->iface, r->iface))
+            return;
     if (r->by == RESOLV_RESOLVED) {
         const char *const argv[] = { "resolvectl", "revert", r->iface, NULL };
         (void)put_back(argv);
@@ -470,6 +477,16 @@ void resolv_unset(struct resolv *r)
     } else if (r->by == RESOLV_FILE) {
         (void)rewrite();
     }
+}
+
+void resolv_unset(struct resolv *r)
+{
+    if (!r)
+        return;
+    r->gone = true;
+    adit_list_del(&r->node);
+    if (!r->running || closing)         /* else stepped() does */
+        take_back(r);
     if (!r->running)
         free(r);
 }
