@@ -16,6 +16,7 @@
 #include "hours.h"
 
 #define REGEX_MAX 255u          /* bytes of one; text that it is held against has no more */
+#define PLUS_MAX  8u            /* of each + glibc makes a copy of what it repeats: nested, 2^n of them */
 
 const struct adit_word pol_method_words[] = { ADIT_AUTH_WORDS, { NULL, 0, 0 } };
 const struct adit_word pol_encryption_words[] = { ADIT_ENC_WORDS, { NULL, 0, 0 } };
@@ -134,6 +135,7 @@ static const char *regex_compile(const char *pattern, regex_t *re)
 {
     char text[REGEX_MAX + 1];
     size_t n = strlen(pattern) - 2;
+    uint32_t plus = 0;
     if (n > REGEX_MAX)
         return "the regular expression is longer than 255 bytes";
     memcpy(text, pattern + 1, n);
@@ -141,6 +143,8 @@ static const char *regex_compile(const char *pattern, regex_t *re)
     for (const char *p = text; *p; p++) {
         if (*p == '{')
             return "a regular expression with {} is not taken; write the repetition out";
+        if (*p == '+' && ++plus > PLUS_MAX)
+            return "a regular expression with more than 8 + is not taken; write * instead";
         if (*p == '\\' && *++p >= '1' && *p <= '9')
             return "a regular expression with a back reference is not taken";
         if (!*p)
