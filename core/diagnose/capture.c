@@ -20,7 +20,9 @@
 #define LINK_PPP_DIR    204u            /* LINKTYPE_PPP_WITH_DIR */
 #define LINK_RAW        101u            /* LINKTYPE_RAW */
 #define FRAME_MOST      60000u          /* bytes of one that are kept */
+#define LCP             0xc021u
 #define PAP             0xc023u
+#define PROTO_REJECT    8u
 
 struct capture {
     struct trace_listener *ear;
@@ -107,11 +109,23 @@ static void pap_mask(uint8_t *p, size_t len)
         return;
     rd_skip(&r, 3);
     rd_skip(&r, rd_u8(&r));
-    size_t n = rd_u8(&r);
-    if (!rd_ok(&r))
+    (void)rd_u8(&r);
+    /* where it is malformed, nobody knows where the password begins */
+    size_t left = rd_ok(&r) ? rd_left(&r) : len > 4 ? len - 4 : 0;
+    memset(p + (len - left), '*', left);
+}
+
+/* A Protocol-Reject brings back what we sent (RFC 1661 section 5.7). */
+static void secrets_mask(uint16_t proto, uint8_t *p, size_t len)
+{
+    struct rd r = rd_of(p, len);
+    if (proto == PAP)
+        pap_mask(p, len);
+    if (proto != LCP || rd_u8(&r) != PROTO_REJECT)
         return;
-    size_t left = rd_left(&r);
-    memset(p + (len - left), '*', n < left ? n : left);
+    rd_skip(&r, 3);
+    if (rd_u16(&r) == PAP && rd_ok(&r))
+        pap_mask(p + (len - rd_left(&r)), rd_left(&r));
 }
 
 static void packet(struct capture *c, uint32_t number, bool sent, const uint8_t *head,
@@ -134,8 +148,8 @@ static void packet(struct capture *c, uint32_t number, bool sent, const uint8_t 
     wr_bytes(&w, head, head_len);
     uint8_t *data = w.p;
     wr_bytes(&w, p, len);
-    if (proto == PAP && wr_ok(&w))
-        pap_mask(data, len);
+    if (wr_ok(&w))
+        secrets_mask(proto, data, len);
     wr_zero(&w, (4 - (head_len + len) % 4) % 4);
     wr_u16(&w, 2);              /* epb_flags: 1 inbound, 2 outbound */
     wr_u16(&w, 4);
