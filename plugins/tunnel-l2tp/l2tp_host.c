@@ -120,12 +120,35 @@ void inst_trace(struct inst *in, const struct adit_path *path, uint32_t how, con
         in->self->host->trace->line(in->self, &path->peer, how, "L2TP", line);
 }
 
+/* What a LAC heard of the client's login (RFC 2661 section 4.4.5): with PAP it is the password. */
+static void response_mask(uint8_t *p, size_t len)
+{
+    struct rd r = rd_of(p, len);
+    struct l2tp_hdr h;
+    if (l2tp_hdr_read(&r, &h))
+        return;
+    while (rd_left(&r)) {
+        uint16_t size = rd_u16(&r) & 0x3ffu, vendor = rd_u16(&r), code = rd_u16(&r);
+        size_t left = rd_left(&r), n = size > 6 ? size - 6u : 0;
+        if (!rd_ok(&r))
+            return;
+        n = n < left ? n : left;
+        if (!vendor && code == L2TP_AVP_PROXY_RESPONSE)
+            memset(p + (r.p - p), '*', n);
+        rd_skip(&r, n);
+    }
+}
+
 void inst_trace_packet(struct inst *in, const struct adit_path *path, uint32_t how,
                        const uint8_t *p, size_t len)
 {
-    if (adit_trace_wants(in->self, &path->peer, how) & ADIT_TRACE_PACKETS)
-        in->self->host->trace->packet(in->self, how, ADIT_PROTO_UDP, &path->our, &path->peer, 0, p,
-                                      (uint32_t)len);
+    static uint8_t shown[65535];
+    if (len > sizeof shown || !(adit_trace_wants(in->self, &path->peer, how) & ADIT_TRACE_PACKETS))
+        return;
+    memcpy(shown, p, len);
+    response_mask(shown, len);
+    in->self->host->trace->packet(in->self, how, ADIT_PROTO_UDP, &path->our, &path->peer, 0, shown,
+                                  (uint32_t)len);
 }
 
 /* ---- events ---------------------------------------------------------------------- */
