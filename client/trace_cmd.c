@@ -63,7 +63,7 @@ static bool refused(json_t *o)
 
 /* ---- trace ---------------------------------------------------------------------------- */
 
-static bool failed;
+static bool failed, ended;
 
 static bool print_line(json_t *o)
 {
@@ -94,7 +94,10 @@ static bool print_line(json_t *o)
         free(text);
         free(who);
     }
-    return fflush(stdout) == 0 && !done;
+    ended = done;
+    if (fflush(stdout) != 0)
+        failed = complain("%s", strerror(errno));
+    return !failed && !done;
 }
 
 static int kept(const char *id)
@@ -146,9 +149,10 @@ int cmd_trace(int argc, char **argv)
         json_decref(args);
         return misuse(usage);
     }
-    failed = false;
-    int rc = ask_follow_take("trace.follow", args, print_line);
-    return rc || failed;
+    failed = ended = false;
+    if (ask_follow_take("trace.follow", args, print_line) || failed)
+        return 1;
+    return ended ? 0 : complain("the daemon ended before the trace did");
 }
 
 /* ---- capture ----------------------------------------------------------------------------- */
@@ -263,11 +267,11 @@ int cmd_capture(int argc, char **argv)
     if (!file.ended && !interrupted)
         return complain("the daemon ended before the capture did; %lld frames are in %s",
                         (long long)file.packets, file.name);
+    if (!strcmp(file.name, "-"))
+        return 0;               /* the capture itself is what stdout is for */
     if (adit_options.json)
         return json_take(json_pack("{s:s, s:I, s:I}", "file", file.name, "packets", file.packets,
                                    "lost", file.lost));
-    if (!strcmp(file.name, "-"))
-        return 0;
     printf("%lld frames are in %s\n", (long long)file.packets, file.name);
     if (file.lost)
         printf("%lld more came faster than they could be taken, and are not\n", (long long)file.lost);
