@@ -19,6 +19,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <net/if.h>
 #include <adit/abi.h>
 
@@ -282,6 +283,7 @@ void doctor_look_ports(struct doctor_seen *s);  /* after the daemon was asked fo
 /* The unit of systemd that a VPN daemon comes in; NULL: it is none that is known. */
 const char *doctor_unit_of(const char *process);
 void doctor_look_certs(struct doctor_seen *s);
+FILE *doctor_file(const char *path);            /* to read; NULL, errno: also where it is no ordinary file */
 /* What is to be tried, from what is known so far. */
 void doctor_plan_packets(struct doctor_seen *s);
 void doctor_plan_back(struct doctor_seen *s);           /* back_to.family NONE then: nothing */

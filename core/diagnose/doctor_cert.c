@@ -31,7 +31,7 @@ static int no_password(char *buf, int size, int rw, void *u)
 
 static void look_key(struct doctor_cert *c, X509 *x)
 {
-    FILE *f = fopen(c->key, "re");
+    FILE *f = doctor_file(c->key);
     EVP_PKEY *key = f ? PEM_read_PrivateKey(f, NULL, no_password, NULL) : NULL;
     c->key_read = key != NULL;
     c->key_fits = key && X509_check_private_key(x, key) == 1;
@@ -107,7 +107,7 @@ void doctor_look_certs(struct doctor_seen *s)
 {
     for (uint32_t i = 0; i < s->cert_count; i++) {
         struct doctor_cert *c = &s->certs[i];
-        FILE *f = fopen(c->file, "re");
+        FILE *f = doctor_file(c->file);
         if (!f)
             snprintf(c->why, sizeof c->why, "%s", strerror(errno));
         else if (c->crl)

@@ -10,11 +10,14 @@
  */
 #include "diagnose/doctor.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <adit/auth.h>
 #include <adit/bytes.h>
 #include "base/addr.h"
@@ -101,11 +104,31 @@ static void listen_all(struct doctor_seen *s, uint32_t proto, const struct adit_
         listen_add(s, proto, NULL, port, what, true);
 }
 
+/* Who opens a FIFO waits until somebody writes. */
+FILE *doctor_file(const char *path)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    FILE *f = NULL;
+    if (fd < 0)
+        return NULL;
+    if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))
+        errno = EINVAL;
+    else
+        f = fdopen(fd, "r");
+    if (!f) {
+        int error = errno;
+        close(fd);
+        errno = error;
+    }
+    return f;
+}
+
 /* The first line of a file with a secret; its length. Others must not read it. */
 static uint32_t secret_of(struct doctor_seen *s, const char *setting, const char *file, char *out, size_t size)
 {
     struct stat st;
-    FILE *f = fopen(file, "re");
+    FILE *f = doctor_file(file);
     out[0] = '\0';
     if (f && !fstat(fileno(f), &st) && st.st_mode & (S_IRWXG | S_IRWXO) & ~(mode_t)S_IRGRP) {
         char mend[DOCTOR_TEXT];
