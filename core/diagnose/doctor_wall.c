@@ -19,7 +19,7 @@
 
 #define DEPTH 16                /* chains that jump to each other */
 #define HOOKED 64               /* base chains of a hook */
-#define STEPS  200000u          /* rules that one packet may meet */
+#define STEPS  20000000u        /* rules that are looked at for one packet */
 
 enum fits { NO, PERHAPS, YES };
 enum end { GOES_ON, RETURNS, ACCEPTED, DROPPED };
@@ -29,7 +29,7 @@ struct walk {
     struct doctor_packet *p;
     const json_t *chain;        /* whose table sets and jumps are of */
     bool doubt;                 /* it was perhaps accepted before */
-    uint32_t steps;             /* rules that were run; chains that jump in circles end */
+    uint32_t steps;             /* rules that were looked at; chains that jump in circles end */
 };
 
 static const char *str(const json_t *o, const char *key)
@@ -375,12 +375,12 @@ static enum end run_chain(struct walk *w, const json_t *chain, int depth, bool p
     json_t *o;
     w->chain = chain;
     json_array_foreach (w->all, i, o) {
+        if (w->steps++ > STEPS)
+            return RETURNS;
         const json_t *r = json_object_get(o, "rule");
         if (!r || strcmp(str(r, "chain"), str(chain, "name")) || strcmp(str(r, "table"), str(chain, "table")) ||
             strcmp(str(r, "family"), str(chain, "family")))
             continue;
-        if (w->steps++ > STEPS)
-            return RETURNS;
         enum end end = run_rule(w, r, depth, perhaps);
         w->chain = chain;
         if (end != GOES_ON)

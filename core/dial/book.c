@@ -21,6 +21,7 @@
 #include "base/addr.h"
 
 #define ENTRIES_MAX 1000u
+#define USERS_ROUTES 64u        /* of an entry of a user's own */
 #define CHAIN_MAX   8u          /* entries that are dialled one over the other */
 
 static const struct adit_word type_words[] = {
@@ -338,6 +339,8 @@ static int32_t chains(const struct book *b, const struct conf_node *list, const 
             if (!e && depth == 0)
                 rc = near ? conf_error(at, err, "dial-first: no entry '%s'; did you mean '%s'?", first, near)
                           : conf_error(at, err, "dial-first: no entry '%s'", first);
+            if (e && depth == 0 && e->c.demand_dial)    /* packets dial it, on an interface of its own */
+                rc = conf_error(at, err, "dial-first: '%s' is a demand-dial entry; give it a route instead", first);
             if (depth == CHAIN_MAX) {
                 rc = conf_error(at, err, "dial-first: more than %u entries one over the other, or in a circle", CHAIN_MAX);
                 break;
@@ -442,6 +445,8 @@ static void permitted(struct check *k, uint32_t may)
                                   "default-route: no");
     if (c->routes.count && !(may & BOOK_MAY_ROUTES))
         wrong(k, "routes", "routes are not permitted to users (dial.user-may)");
+    if (c->routes.count > USERS_ROUTES)
+        wrong(k, "routes", "users may have %u routes at most", USERS_ROUTES);
     for (uint32_t i = 0; i < c->routes.count; i++)      /* two halves are a default route */
         if (book_addr(&c->routes, i)->prefix < 8 && !(may & BOOK_MAY_DEFAULT))
             wrong(k, "routes", "routes shorter than /8 are not permitted to users (dial.user-may)");

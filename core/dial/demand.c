@@ -45,7 +45,7 @@ struct demand {
     uint64_t again_at, pause_ms;        /* no packet dials before; 0: at once */
     uint64_t dialled, refused;
     struct loop_timer *persist; /* of one that is persistent */
-    bool mark, leaving;
+    bool mark, leaving, armed;
 };
 
 static struct adit_node all = { &all, &all };
@@ -383,13 +383,18 @@ static void change(struct demand *d, struct book_entry *e)
     book_entry_unref(d->entry);
     d->entry = e;
     d->again_at = 0;
+    d->armed = false;
     d->pause_ms = e->c.redial_pause_ms;
     if (d->state == DEMAND_UNREACHABLE && !d->dial)
         reachable(d, DEMAND_DISCONNECTED);
 }
 
+/* Of those that are new or changed: one that was hung up stays down over a reload. */
 static void arm(struct demand *d)
 {
+    if (d->armed)
+        return;
+    d->armed = true;
     if (!d->entry->c.persistent) {
         loop_timer_free(d->persist);
         d->persist = NULL;

@@ -283,8 +283,11 @@ static void lease6(struct adit_self *self, uint64_t req, const struct adit_pool_
     struct stub *s = of_self(self);
     struct adit_pool_answer a = { .size = sizeof a, .lease = OF_NETS,
         .address = { .family = ADIT_AF_IPV6, .prefix = 64, .ip = { 0x20, 1, 0xd, 0xb8, 0, (uint8_t)s->nets } } };
-    must(adit_attr_addr(self->host, q->attrs, ADIT_ATTR_IPV6_PREFIX, 0) == NULL);
     say("lease6:%s ", s->name);
+    if (adit_attr_addr(self->host, q->attrs, ADIT_ATTR_IPV6_PREFIX, 0)) {       /* none of ours */
+        self->host->request->done(self, req, s->one_is_out ? ADIT_EEXIST : ADIT_ENOENT, &a);
+        return;
+    }
     if (s->nets)
         s->nets--;
     else

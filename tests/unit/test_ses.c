@@ -1793,6 +1793,37 @@ START_TEST(S9_a_pool_gives_the_network_that_nobody_names)
 }
 END_TEST
 
+/* An account's own network: the same user takes it over (M9), somebody else's lease of
+ * it leaves IPv4. */
+START_TEST(S9_an_own_network_is_taken_over_or_gone_without)
+{
+    const struct adit_value prefix = { ADIT_TYPE_ADDR, 0, { .addr = { .family = ADIT_AF_IPV6, .prefix = 64,
+                                       .ip = { 0x20, 1, 0xd, 0xb8, 0, 1 } } } };
+    rig_house("ppp: { auth: [pap], ipv6: yes, mtu: 1400 }");
+    rig.ipv6 = true;
+    rig.auth->attrs = plug_attr_api.make();
+    plug_attr_api.put(rig.auth->attrs, ADIT_ATTR_IPV6_PREFIX, &prefix);
+    struct caller *c = rig_call(rig.tunnel, "anna", 1);
+    rig_run(100);
+    ck_assert(c->up);
+    ck_assert_uint_eq(rig.attached.address6.prefix, 64);
+    struct caller *d = rig_call(rig.tunnel, "anna", 2);
+    rig_run(100);
+    ck_assert(d->up);
+    ck_assert(c->hung_up);
+    ck_assert_uint_eq(c->hangup_cause, ADIT_CAUSE_LOST_CARRIER);
+    ck_assert_uint_eq(rig.attached.address6.prefix, 64);
+
+    rig.pool->one_is_out = true;
+    struct caller *e = rig_call(rig.tunnel, "bert", 3);
+    rig_run(100);
+    ck_assert(e->up);
+    ck_assert(!d->hung_up);
+    ck_assert_uint_eq(rig.attached.address6.family, ADIT_AF_NONE);
+    rig_close();
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = unit_suite("ses", (const TTest *const[]){
@@ -1820,7 +1851,7 @@ static Suite *suite(void)
         a_peer_may_begin_the_network_anew, filters_and_rates_come_with_the_login,
         the_ring_keeps_the_last_failures, sessions_are_found, methods_have_one_name,
         S9_a_session_with_ipv6_networks_hears_of_them, S9_a_session_without_networks_hears_nothing,
-        S9_a_pool_gives_the_network_that_nobody_names, NULL });
+        S9_a_pool_gives_the_network_that_nobody_names, S9_an_own_network_is_taken_over_or_gone_without, NULL });
     TCase *tc = tcase_create("refusals");
     tcase_add_loop_test(tc, each_refusal_has_its_cause, 0, REFUSALS);
     tcase_add_loop_test(tc, a_tunnel_taken_away_takes_its_sessions, 0, 2);
