@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <adit/bytes.h>
 #include <adit/list.h>
 #include "config/conf.h"
 #include "log/log.h"
@@ -60,6 +61,14 @@ static struct adit_node peers = { &peers, &peers };
 static struct ctl_call *from_text;      /* the one that ctl_dispatch_text() waits for */
 
 static void peer_free(struct ctl_peer *p);
+
+/* Requests may hold passwords and keys. */
+static void line_free(struct ctl_peer *p)
+{
+    if (p->line)
+        bytes_wipe(p->line, p->cap);
+    free(p->line);
+}
 
 /* Peers that were cut off go at the round's end: somebody may be in the middle
  * of one of their calls. */
@@ -256,7 +265,7 @@ static void peer_free(struct ctl_peer *p)
             call_free(c);
         }
     }
-    free(p->line);
+    line_free(p);
     free(p);
 }
 
@@ -271,11 +280,14 @@ static void peer_rx(void *u, const uint8_t *data, uint32_t len)
     }
     if (p->len + len > p->cap) {
         size_t cap = (p->len + len) * 2;
-        char *grown = realloc(p->line, cap);
+        char *grown = malloc(cap);
         if (!grown) {
             cut(p);             /* a line with a hole is nobody's request */
             return;
         }
+        if (p->len)
+            memcpy(grown, p->line, p->len);
+        line_free(p);
         p->line = grown;
         p->cap = cap;
     }
@@ -297,6 +309,7 @@ static void peer_rx(void *u, const uint8_t *data, uint32_t len)
         }
         p->len -= n + 1;
         memmove(p->line, nl + 1, p->len);
+        bytes_wipe(p->line + p->len, n + 1);
     }
 }
 

@@ -98,13 +98,36 @@ static void probe(const struct adit_addr *server, struct dial_way *out)
     close(fd);
 }
 
+static void routes(struct dial_host *h, bool add);
+
+/* The way that the host has beside this connection: routes that were kept while it is
+ * down lead inside. */
+static int pin(struct dial_host *h, const struct adit_addr *server)
+{
+    bool kept = h->routes_on;
+    if (kept)
+        routes(h, false);
+    int rc = dp_pin(server, true);
+    if (kept)
+        routes(h, true);
+    return rc;
+}
+
 int32_t apply_way(struct dial_host *h, const struct adit_addr *server, struct dial_way *out)
 {
-    bool known = false;
-    for (uint32_t i = 0; i < h->pin_count; i++)
-        known |= adit_same_host(&h->pinned[i], server);
-    if (!known && h->pin_count < DIAL_ADDRESSES) {
-        int rc = dp_pin(server, true);
+    uint32_t at = 0;
+    while (at < h->pin_count && !adit_same_host(&h->pinned[at], server))
+        at++;
+    if (at < h->pin_count && h->routes_on) {
+        probe(server, out);
+        if (adit_same_host(&out->from, &h->is.our) || adit_same_host(&out->from, &h->is.our6)) {
+            (void)dp_pin(server, false);        /* the host has moved: the pin went with its network */
+            h->pinned[at] = h->pinned[--h->pin_count];
+            at = h->pin_count;
+        }
+    }
+    if (at == h->pin_count && h->pin_count < DIAL_ADDRESSES) {
+        int rc = pin(h, server);
         if (rc)
             return rc;
         h->pinned[h->pin_count++] = *server;
@@ -157,6 +180,17 @@ static uint32_t dns_of(const struct dial_host *h, struct adit_addr out[RESOLV_SE
     return n;
 }
 
+/* Its own route stays when that of the DNS server goes. */
+static bool listed(const struct book_conf *c, const struct adit_addr *net)
+{
+    for (uint32_t i = 0; i < c->routes.count; i++) {
+        const struct adit_addr *a = book_addr(&c->routes, i);
+        if (a->prefix == net->prefix && adit_same_host(a, net))
+            return true;
+    }
+    return false;
+}
+
 static void routes(struct dial_host *h, bool add)
 {
     const struct book_conf *c = &h->entry->c;
@@ -172,7 +206,8 @@ static void routes(struct dial_host *h, bool add)
     for (uint32_t i = 0; i < n; i++) {
         dns[i].prefix = (uint8_t)(adit_addr_len(dns[i].family) * 8);
         dns[i].port = 0;
-        if ((dns[i].family == ADIT_AF_IPV4 || h->is.our6.family) && !adit_same_host(&dns[i], &h->is.peer))
+        if ((dns[i].family == ADIT_AF_IPV4 || h->is.our6.family) && !adit_same_host(&dns[i], &h->is.peer) &&
+            !listed(c, &dns[i]))
             route(h->iface, &dns[i], add);
     }
     if (!h->standing)

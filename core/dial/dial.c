@@ -145,6 +145,12 @@ static void upper_lost(struct dial *x, const struct dial *lower)
         world->drop(x->session, ADIT_CAUSE_LOST_CARRIER, text);
 }
 
+/* It has no session yet that could be told that the line is gone. */
+static bool waits_for_lower(const struct dial *x)
+{
+    return !x->ending && !x->session && (x->state == DIAL_PREPARING || x->state == DIAL_RESOLVING);
+}
+
 static void round_failed(struct dial *d);
 
 static void finish(struct dial *d)
@@ -161,9 +167,10 @@ static void finish(struct dial *d)
         if (x->over != d)
             continue;
         x->over = NULL;
-        if (x->state == DIAL_PREPARING && !x->ending) {
+        if (waits_for_lower(x)) {
             char text[DIAL_TEXT];
             snprintf(text, sizeof text, "'%s', which is dialled first: %.140s", d->entry->name, d->text);
+            stop_waiting(x);    /* its command, or a name that is asked for through it */
             because(x, d->cause, text);
             later(x, 0, round_failed);
         } else {
@@ -357,8 +364,12 @@ static void dropped(struct dial *d, uint32_t cause, const char *text)
     d->redials++;
     d->since_ms = d->since_wall = 0;
     for (struct dial *x = dial_next(NULL); x; x = dial_next(x))
-        if (x->over == d)
+        if (x->over == d && waits_for_lower(x)) {
+            stop_waiting(x);
+            later(x, 0, prepare);       /* it waits until this one is back */
+        } else if (x->over == d) {
             upper_lost(x, d);
+        }
     wait_again(d, &ev_dropped, NULL, 0);
 }
 
@@ -410,8 +421,9 @@ static void too_long(struct dial *d)
  * address we would send from. */
 static void runs_over(struct dial *d, const struct adit_addr *from)
 {
-    if (d->over)
+    if (d->over && d->entry->c.dial_first)
         return;
+    d->over = NULL;             /* another address may lie elsewhere */
     for (struct dial *x = dial_next(NULL); x; x = dial_next(x))
         if (x != d && x->state == DIAL_CONNECTED && from->family &&
             (adit_same_host(from, &x->is.our) || adit_same_host(from, &x->is.our6)))
@@ -604,6 +616,12 @@ static void prepare(struct dial *d)
         }
         d->started_first = true;
     }
+    for (struct dial *x = lower; x; x = x->over)
+        if (x == d) {           /* the book changed meanwhile */
+            because(d, ADIT_CAUSE_LINE_FAILED, "dial-first leads back to the entry itself");
+            round_failed(d);
+            return;
+        }
     d->over = lower;
     if (!lower || (lower->state == DIAL_CONNECTED && !lower->ending))
         command(d);
@@ -637,10 +655,12 @@ static int32_t credentials(struct dial *d, const struct dial_ask *ask, uint32_t 
     const char *user = ask->user ? ask->user : c->user ? c->user : "";
     int32_t rc = 0;
     *cause = ADIT_CAUSE_NO_CREDENTIALS;
-    if (c->domain && *user && !strpbrk(user, "\\@"))
-        snprintf(d->user, sizeof d->user, "%s\\%s", c->domain, user);
-    else
-        snprintf(d->user, sizeof d->user, "%s", user);
+    bool domain = c->domain && *user && !strpbrk(user, "\\@");
+    if (snprintf(d->user, sizeof d->user, "%s%s%s", domain ? c->domain : "", domain ? "\\" : "", user) >=
+        (int)sizeof d->user) {
+        snprintf(why, size, "'%s': the user's name is longer than %zu bytes", d->entry->name, sizeof d->user - 1);
+        return ADIT_EINVAL;
+    }
     if (ask->password)
         snprintf(d->password, sizeof d->password, "%s", ask->password);
     else if (c->password_file)

@@ -322,6 +322,10 @@ static void setup(void)
         "- { name: bad-file, server: 192.0.2.9, type: pptp, user: isp, password-file: /bad }\n"
         "- { name: upper, server: 192.0.2.8, type: l2tp, user: u, dial-first: isp }\n"
         "- { name: line, server: 192.0.2.8, type: l2tp, user: u, before: [/bin/up, now] }\n"
+        "- { name: named, server: vpn, type: l2tp, user: u, dial-first: isp }\n"
+        "- { name: back, server: 192.0.2.9, type: pptp, user: back, redial-on-drop: yes, redial-pause: 1s,\n"
+        "    password-file: /good }\n"
+        "- { name: made, server: 192.0.2.8, type: l2tp, user: u, dial-first: back, before: [/bin/up] }\n"
         "- { name: nobody, server: 192.0.2.8, type: l2tp }\n";
     char path[] = "/tmp/dialXXXXXX";
     int fd = mkstemp(path);
@@ -606,6 +610,54 @@ START_TEST(the_lower_one_drops)
 }
 END_TEST
 
+/* Nothing goes past the line: no name is asked for and no command run without it. */
+START_TEST(the_lower_one_drops_before_there_is_a_session)
+{
+    setup();
+    begin("named");
+    comes_up("pptp isp", 1);
+    only("vpn");
+    ends("pptp isp", ADIT_CAUSE_LOST_CARRIER);
+    ck_assert_ptr_null(w.list);
+    ck_assert_ptr_null(dial_next(NULL));
+    done();
+
+    setup();
+    struct dial *d = begin("made");
+    comes_up("pptp back", 1);
+    only("/bin/up");
+    ends("pptp back", ADIT_CAUSE_LOST_CARRIER);
+    ck_assert_ptr_null(w.list);
+    ck_assert_int_eq(d->state, DIAL_PREPARING);
+    pass(2000);
+    comes_up("pptp back", 1);
+    struct ses *s = only("/bin/up");
+    void (*ran)(void *, int32_t, const char *) = s->ran;
+    void *u = s->u;
+    forget(s);
+    ran(u, 0, NULL);
+    pass(0);
+    comes_up("l2tp u", 2);
+    ck_assert_int_eq(d->state, DIAL_CONNECTED);
+    done();
+}
+END_TEST
+
+START_TEST(a_name_that_does_not_fit_is_no_other_name)
+{
+    char user[200], why[256];
+    struct dial *d;
+    uint32_t cause;
+    setup();
+    memset(user, 'u', sizeof user - 1);
+    user[sizeof user - 1] = '\0';
+    struct dial_ask ask = { .entry = find("fixed"), .user = user, .password = "pw" };
+    ck_assert_int_eq(dial_begin(&ask, &d, &cause, why, sizeof why), ADIT_EINVAL);
+    ck_assert_uint_eq(cause, ADIT_CAUSE_NO_CREDENTIALS);
+    done();
+}
+END_TEST
+
 START_TEST(two_handles_and_what_is_below_is_seen)
 {
     setup();
@@ -765,6 +817,7 @@ static Suite *suite(void)
         attempts_have_pauses_that_grow, a_try_has_a_limit, a_name_that_is_unknown,
         a_line_that_drops_is_dialled_again, routes_are_kept_while_it_is_down_if_asked, idle_is_no_drop,
         one_is_dialled_first_and_stays, the_first_one_fails, the_lower_one_drops,
+        the_lower_one_drops_before_there_is_a_session, a_name_that_does_not_fit_is_no_other_name,
         two_handles_and_what_is_below_is_seen, a_command_brings_the_line_up, hung_up_at_every_step,
         it_is_connected_when_the_host_is_ready, no_credentials, an_entry_is_dialled_once, what_the_host_refuses,
         the_end_of_a_session_comes_after_the_dialler_is_closed, NULL };
