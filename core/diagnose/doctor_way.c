@@ -109,7 +109,7 @@ static void open_it(struct doctor_out *o, const struct doctor_packet *p)
     else if (p->port)
         doctor_mend(o, "nft insert rule %s %s dport %u accept", chain, proto, p->port);
     else
-        doctor_mend(o, "nft insert rule %s meta l4proto %s accept", chain, p->proto == DOCTOR_GRE ? "gre" : "esp");
+        doctor_mend(o, "nft insert rule %s meta l4proto %u accept", chain, p->proto == DOCTOR_GRE ? 47u : 50u);
 }
 
 static void wall(const struct doctor_seen *s, struct doctor_out *o, bool through)

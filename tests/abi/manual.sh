@@ -9,7 +9,7 @@ say() { n=$((n + 1)); echo "$1 $n - $2"; }
 for table in $(sed -n 's/^S(\(adit_[a-z]*_api\), .*/\1/p' "$layout") adit_life adit_tunnel adit_auth \
     adit_pool adit_policy adit_accounting adit_security adit_observer; do
     lost=
-    for member in $(sed -n "s/^M($table, \([a-z_]*\), .*/\1/p" "$layout"); do
+    for member in $(sed -n "s/^M($table, \([a-z0-9_]*\), .*/\1/p" "$layout"); do
         case $member in size | reserved) continue ;; esac
         grep -qE "\`$member(\(|\`)" "$manual" || lost="$lost $member"
     done

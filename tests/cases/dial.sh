@@ -90,7 +90,7 @@ t "no permission is 649" fails denied 649 ADIT-NO-PERMISSION
 t "a server that is silent is 809" fails silent 809 ADIT-NO-ANSWER
 ip -n "$id-s" addr add 192.0.2.9/24 dev out
 t "TCP that is refused is told at once" fails nobody 809 ADIT-NO-ANSWER
-t "GRE that is blocked is 806" eval 'cli nft "add table inet t; add chain inet t c { type filter hook input priority 0; }; add rule inet t c meta l4proto gre drop" && fails pptp 806 ADIT-GRE-BLOCKED; rc=$?; cli nft delete table inet t; [ $rc = 0 ]'
+t "GRE that is blocked is 806" eval 'cli nft "add table inet t; add chain inet t c { type filter hook input priority 0; }; add rule inet t c meta l4proto 47 drop" && fails pptp 806 ADIT-GRE-BLOCKED; rc=$?; cli nft delete table inet t; [ $rc = 0 ]'
 t "an unknown entry is told with the nearest" is '"did you mean" in j["error"]["text"]' dial.begin '{"entry":"pptpp"}'
 t "who dialled and went away: the attempt ends" eval 'timeout 0.5 "$py" "$work/ask.py" "$csock" dial.begin "{\"entry\":\"silent\"}"; soon none'
 t "nothing of it stayed" none

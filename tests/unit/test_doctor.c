@@ -649,7 +649,7 @@ START_TEST(how_a_wall_is_opened)
 {
     static const struct { const char *chain; uint32_t proto; uint16_t port; const char *mend; } rows[] = {
         { "inet mine in", DOCTOR_UDP, 500, "nft insert rule inet mine in udp dport 500 accept" },
-        { "inet mine in", DOCTOR_ESP, 0, "nft insert rule inet mine in meta l4proto esp accept" },
+        { "inet mine in", DOCTOR_ESP, 0, "nft insert rule inet mine in meta l4proto 50 accept" },
         { "ip filter INPUT", DOCTOR_TCP, 1723, "iptables -I INPUT -p tcp --dport 1723 -j ACCEPT" },
         { "ip filter INPUT", DOCTOR_GRE, 0, "iptables -I INPUT -p gre -j ACCEPT" },
         { "ip filter ufw-user-input", DOCTOR_UDP, 4500, "ufw allow 4500/udp" },
