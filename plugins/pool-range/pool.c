@@ -111,8 +111,9 @@ static int32_t create(struct adit_self *self)
     struct range_spec spec = spec_of(c);
     char err[RANGE_ERR];
     uint64_t seed = 0;
+    if (!c->ranges.count && !c->networks.count)
+        return adit_fail(self, ADIT_ECONF, "ranges: the pool has neither addresses nor ipv6-networks");
     struct pool *p = calloc(1, sizeof *p);
-
     if (!p)
         return adit_fail(self, ADIT_ENOMEM, "out of memory");
     self->instance = p;
@@ -120,8 +121,6 @@ static int32_t create(struct adit_self *self)
      * all for one chain of the hash. */
     self->host->crypto->random(&seed, sizeof seed);
     int32_t rc = 0;
-    if (!c->ranges.count && !c->networks.count)
-        return adit_fail(self, ADIT_ECONF, "ranges: the pool has neither addresses nor ipv6-networks");
     if (c->ranges.count)
         rc = range_new(&spec, seed, &p->range, err);
     if (!rc && c->networks.count)
