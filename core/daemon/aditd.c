@@ -655,6 +655,7 @@ int main(int argc, char **argv)
     free(me.state_dir);
     plug_unload_all();
     loop_fini();
+    loop_end();                 /* before crypto's own end: it frees what it had for each thread */
     crypto_fini();
     free(config);
     return status;

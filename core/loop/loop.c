@@ -459,6 +459,8 @@ void loop_fini(void)
     idle_tail = &idle_head;
 }
 
+void loop_end(void) { uv_library_shutdown(); }
+
 /* ---- the table for plugins ------------------------------------------------------------ */
 
 static struct adit_timer *api_timer_new(struct adit_self *self, void (*fire)(void *u), void *u)

@@ -18,6 +18,8 @@ int loop_init(void);
 int loop_run(void);             /* until loop_stop(); 0 */
 void loop_stop(void);
 void loop_fini(void);           /* closes what is left */
+/* After the last loop_fini(): the threads end, and with them what libraries keep for each. */
+void loop_end(void);
 
 uint64_t loop_now(void);        /* monotonic ms, the same within one round */
 uint64_t loop_wall(void);       /* ms since 1970 */
